@@ -1,0 +1,105 @@
+// The main job on real servers: one table into three other servers at once. `npm run demo`.
+import { CopyManager, StatementProducer, StatementReceiver } from '../../src/index.js'
+import type { Server } from '../postgres/server.js'
+import { startServers } from '../postgres/servers.js'
+import { type Digest, digestOf } from './digest.js'
+import { Progress } from './progress.js'
+
+const ROWS = 1_000_000
+const NAMES = ['source', 'berlin', 'nairobi', 'osaka']
+
+const TABLE = `CREATE TABLE orders (
+  id bigint NOT NULL, placed timestamptz NOT NULL, customer int NOT NULL, country text NOT NULL,
+  amount numeric(12,2) NOT NULL, currency char(3) NOT NULL, note text, tags text[] NOT NULL)`
+
+const SAMPLE = `INSERT INTO orders
+  SELECT i, timestamptz '2026-01-01 00:00+00' + i * interval '31 seconds', (i * 7919) % 50000,
+         (ARRAY['Deutschland','Kenya','日本','Türkiye','Brasil'])[1 + i % 5],
+         ((i * 104729) % 1000000) / 100.0, (ARRAY['EUR','KES','JPY'])[1 + i % 3],
+         CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN 'gift' || chr(9) || 'wrapped' WHEN 2 THEN 'line one' || chr(10) || 'line two'
+              ELSE md5(i::text) END,
+         ARRAY['web', 'q' || i % 4]
+  FROM generate_series(1::bigint, ${ROWS}) AS i`
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`)
+}
+
+const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1)
+
+const load = async (source: Server, targets: readonly Server[]): Promise<void> => {
+  const producer = new StatementProducer({
+    connection: source.connection,
+    statement: 'COPY orders TO STDOUT',
+  })
+  const receivers = targets.map(
+    ({ connection, name }) =>
+      new StatementReceiver({
+        connection,
+        name,
+        statement: 'COPY orders FROM STDIN',
+        before: ['TRUNCATE orders'],
+      }),
+  )
+  const manager = new CopyManager(producer, receivers)
+  const progress = new Progress(process.stderr, ROWS, () => manager.stats())
+  try {
+    const result = await manager.run()
+    progress.end()
+    const mib = (result.bytes / 1024 / 1024).toFixed(0)
+    say(
+      `\n${result.rows?.toLocaleString('en')} rows, ${mib} MiB, read once and loaded ${targets.length} times in ${result.seconds.toFixed(1)} s.`,
+    )
+  } catch (error) {
+    progress.end()
+    throw error
+  }
+}
+
+const compare = (servers: readonly Server[], digests: readonly Digest[]): boolean => {
+  say("\nWhat each server itself says (row count, and a hash that no row's order changes):")
+  const [first] = digests
+  let equal = true
+  servers.forEach(({ name }, i) => {
+    const { rows, hash } = digests[i] as Digest
+    const same = rows === first?.rows && hash === first.hash
+    equal &&= same
+    say(
+      `  ${name.padEnd(8)} ${Number(rows).toLocaleString('en').padStart(11)} rows  ${hash.padStart(24)}  ${same ? 'equal' : 'DIFFERENT'}`,
+    )
+  })
+  return equal
+}
+
+const demo = async (): Promise<boolean> => {
+  const began = performance.now()
+  say('copyman reads one COPY stream and loads any number of PostgreSQL servers from it at once.\n')
+  const servers = await startServers({ count: NAMES.length, names: NAMES })
+  try {
+    const [source, ...targets] = servers as unknown as [Server, ...Server[]]
+    say(
+      `Started ${servers.length} throw-away PostgreSQL ${source.version} servers in ${seconds(began)} s: ${NAMES.join(', ')}.`,
+    )
+    await Promise.all(servers.map((server) => server.query(TABLE)))
+    const filling = performance.now()
+    await source.query(SAMPLE)
+    say(
+      `Filled the table orders on ${source.name} with ${ROWS.toLocaleString('en')} rows in ${seconds(filling)} s.`,
+    )
+    say(
+      `\nCopying it to ${targets.map(({ name }) => name).join(', ')}. Each has a worker thread of its own; lag is what it has yet to take:\n`,
+    )
+    await load(source, targets)
+    const equal = compare(servers, await Promise.all(servers.map((server) => digestOf(server, 'orders'))))
+    say(
+      equal
+        ? `\nAll four are equal. The whole demo took ${seconds(began)} s.`
+        : '\nNot all are equal: the demo FAILED.',
+    )
+    return equal
+  } finally {
+    await servers.stop()
+  }
+}
+
+process.exitCode = (await demo()) ? 0 : 1

@@ -1,0 +1,46 @@
+export type { ConnectionInput } from './main/connection-input.js'
+export { type CopyFrom, type CopyOptions, type CopyTo, copy } from './main/copy.js'
+export type { Cycle } from './main/copy-course.js'
+export { CopyManager, type CopyManagerEvents, type OnFault } from './main/copy-manager.js'
+export {
+  type CopyInput,
+  type CopyIterable,
+  IteratorProducer,
+  type IteratorSource,
+} from './main/iterator-producer.js'
+export type { CopyManagerOptions, Deadlines } from './main/manager-options.js'
+export { NullProducer } from './main/null-producer.js'
+export type { CopyResult, CopyStats, Outcome, ReceiverStats } from './main/outcome.js'
+export type { Producer, ProducerContext, ProducerEnd } from './main/producer.js'
+export type { ProducerStream } from './main/producer-stream.js'
+export {
+  CallReceiver,
+  type CallReceiverOptions,
+  NullReceiver,
+  type Placement,
+  Receiver,
+  type ReceiverContext,
+  type RowCountRule,
+  StatementReceiver,
+  type StatementReceiverOptions,
+} from './main/receiver.js'
+export type { ReceiverState } from './main/receiver-handle.js'
+export type { RingOptions } from './main/ring.js'
+export { StatementProducer, type StatementProducerOptions } from './main/statement-producer.js'
+export { WorkerPool, type WorkerPoolOptions } from './main/worker-pool.js'
+export type { Slice, SliceCallable } from './shared/call-target.js'
+export {
+  CopyAborted,
+  CopyError,
+  type CopyErrorCode,
+  CopyFailed,
+  type CopyPhase,
+  ProducerFault,
+  ReceiverFault,
+  type ServerFields,
+} from './shared/errors.js'
+export type { Completion } from './shared/messages.js'
+export type { RingSlice } from './shared/ring-reader.js'
+export type { ServerEvent } from './shared/session.js'
+export type { SessionSettings } from './shared/session-settings.js'
+export type { Target } from './shared/target.js'

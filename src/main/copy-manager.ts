@@ -1,0 +1,168 @@
+import { EventEmitter } from 'node:events'
+import { CopyAborted, CopyFailed, type ReceiverFault } from '../shared/errors.js'
+import type { ServerEvent } from '../shared/session.js'
+import { CopyCourse, type Cycle } from './copy-course.js'
+import { type CopyManagerOptions, checkOptions } from './manager-options.js'
+import { type CopyResult, type CopyStats, type Outcome, outcomeOf, statsOf } from './outcome.js'
+import type { Producer } from './producer.js'
+import type { Receiver } from './receiver.js'
+
+/** What to do about a receiver's fault in `run()` and `copy()`. */
+export type OnFault =
+  | 'abort'
+  | 'isolate'
+  | ((fault: ReceiverFault<Receiver>, manager: CopyManager) => void | Promise<void>)
+
+/** What the event bears: what the server sent, and the receiver's name, or undefined for the producer. */
+export interface CopyManagerEvents {
+  notice: [event: Extract<ServerEvent, { type: 'notice' }>, receiver: string | undefined]
+  notification: [event: Extract<ServerEvent, { type: 'notification' }>, receiver: string | undefined]
+  parameter: [event: Extract<ServerEvent, { type: 'parameter' }>, receiver: string | undefined]
+}
+
+/**
+ * Moves one producer's rows to many receivers. `open()` it, iterate it to the end, and `close()` it; or let `run()` do
+ * all three. The loop is the clock: a caller that stops asking stops the copy, at most one ring ahead.
+ *
+ * When `next()` rejects with a ReceiverFault the copy is not over: iterate on, and the faulted receivers are dropped.
+ * `next()` says `done` only when every receiver is final.
+ */
+export class CopyManager extends EventEmitter<CopyManagerEvents> implements AsyncIterableIterator<Cycle> {
+  readonly producer: Producer
+  /** Receivers that are taking part: faulted ones leave it. Live. */
+  readonly receivers: ReadonlySet<Receiver>
+  readonly #course: CopyCourse
+  #turn: Promise<unknown> = Promise.resolve()
+
+  /** @throws CopyError COPY_OPTION for illegal options */
+  constructor(producer: Producer, receivers: readonly Receiver[], options: CopyManagerOptions = {}) {
+    super()
+    this.producer = producer
+    const takingPart = new Set(receivers)
+    this.receivers = takingPart
+    this.#course = new CopyCourse(producer, receivers, checkOptions(options), {
+      event: (event, receiver) => this.#tell(event, receiver),
+      changed: ({ receiver, state }) => {
+        if (state === 'faulted') takingPart.delete(receiver)
+      },
+    })
+  }
+
+  /**
+   * Connects everything and starts the copy at both ends.
+   * @throws CopyFailed when the producer cannot start; receivers that cannot are faults of the first cycle
+   * @throws CopyAborted when the signal has fired
+   */
+  open(): Promise<void> {
+    return this.#course.open()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /**
+   * What was moved since the last turn, waiting until there is something; `done` when every receiver is final.
+   * @throws ReceiverFault once for each cycle in which receivers faulted; call again to go on without them
+   * @throws CopyFailed when the producer failed, or no receiver is left
+   * @throws CopyAborted when the signal fired
+   */
+  next(): Promise<IteratorResult<Cycle, undefined>> {
+    const turn = this.#turn.then(() => this.#course.cycle())
+    this.#turn = turn.catch(() => undefined)
+    return turn.then((value) => (value === undefined ? { done: true, value } : { done: false, value }))
+  }
+
+  /** Called when the loop is left early: aborts the copy. @throws CopyAborted */
+  async return(): Promise<IteratorResult<Cycle, undefined>> {
+    await this.close()
+    return { done: true, value: undefined }
+  }
+
+  /**
+   * Does the whole copy.
+   * @param options.onFault `abort` unless given: a receiver's fault ends the copy, and nothing is loaded anywhere
+   * @throws CopyFailed, CopyAborted
+   */
+  async run(options: { readonly onFault?: OnFault } = {}): Promise<CopyResult> {
+    const { onFault = 'abort' } = options
+    const course = this.#course
+    if (onFault === 'abort') course.commitHow = 'one-by-one'
+    try {
+      await course.open()
+      for (;;) {
+        try {
+          while (!(await this.next()).done);
+          return this.#result()
+        } catch (error) {
+          if (error !== course.lastFault) throw error
+          await this.#decide(course.lastFault as ReceiverFault<Receiver>, onFault)
+        }
+      }
+    } finally {
+      await course.end('the copy was aborted')
+    }
+  }
+
+  /** Ends the copy and lets go of everything. Before `done` that is an abort. @throws CopyAborted then */
+  async close(): Promise<void> {
+    const { phase } = this.#course
+    await this.#course.end('the copy was aborted')
+    if (phase === 'opening' || phase === 'open') throw new CopyAborted('the copy was closed before its end')
+  }
+
+  /** Ends the copy and lets go of everything, without an error, so that it hides none. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#course.end('the copy was aborted')
+  }
+
+  /** How far everybody is: cheap, at any time. */
+  stats(): CopyStats {
+    const { handles, parts, pass, seconds } = this.#course
+    return statsOf(handles, parts, pass?.number ?? 0, seconds)
+  }
+
+  /** What became of each receiver, in the order they were given. */
+  get outcomes(): readonly Outcome[] {
+    return this.#course.handles.map((handle) => outcomeOf(handle, this.#course.parts))
+  }
+
+  async #decide(fault: ReceiverFault<Receiver>, onFault: OnFault): Promise<void> {
+    if (onFault === 'isolate') return
+    if (onFault === 'abort') {
+      const committed = this.outcomes.filter(({ state }) => state === 'committed').map(({ name }) => name)
+      await this.#course.end(fault.message)
+      throw new CopyFailed(fault, committed)
+    }
+    try {
+      await onFault(fault, this)
+    } catch (cause) {
+      await this.#course.end('onFault threw')
+      throw new CopyAborted('onFault threw', { cause })
+    }
+  }
+
+  #tell(event: ServerEvent, receiver: string | undefined): void {
+    switch (event.type) {
+      case 'notice':
+        this.emit('notice', event, receiver)
+        break
+      case 'notification':
+        this.emit('notification', event, receiver)
+        break
+      case 'parameter':
+        this.emit('parameter', event, receiver)
+        break
+      default:
+        throw new TypeError(`unknown event ${JSON.stringify(event satisfies never)}`)
+    }
+  }
+
+  #result(): CopyResult {
+    const { parts, pass, seconds, openSeconds } = this.#course
+    const { messages, bytes } = parts.writer.totals
+    const receivers = this.outcomes
+    const rows = pass?.end?.rows ?? receivers.find((outcome) => outcome.rows !== undefined)?.rows
+    return { messages, bytes, ...(rows !== undefined && { rows }), seconds, openSeconds, receivers }
+  }
+}

@@ -1,0 +1,59 @@
+import type { SliceCallable } from '../shared/call-target.js'
+import { CopyError } from '../shared/errors.js'
+import { CopyManager, type OnFault } from './copy-manager.js'
+import { IteratorProducer, type IteratorSource } from './iterator-producer.js'
+import type { CopyManagerOptions } from './manager-options.js'
+import type { CopyResult } from './outcome.js'
+import type { Producer } from './producer.js'
+import { CallReceiver, Receiver, StatementReceiver, type StatementReceiverOptions } from './receiver.js'
+import { StatementProducer, type StatementProducerOptions } from './statement-producer.js'
+
+/** What a copy can be from: a producer, a connection with a statement, or anything that can be iterated. */
+export type CopyFrom = Producer | StatementProducerOptions | IteratorSource
+
+/** What a copy can be to: a receiver, a connection with a statement, or a function that takes slices. */
+export type CopyTo = Receiver | StatementReceiverOptions | SliceCallable
+
+export interface CopyOptions extends CopyManagerOptions {
+  readonly from: CopyFrom
+  readonly to: readonly CopyTo[]
+  /**
+   * What to do when a receiver fails. `abort`, the default: nothing is loaded anywhere unless all is well. `isolate`:
+   * the others go on. Or a function, called with each fault, that may reconcile.
+   */
+  readonly onFault?: OnFault
+}
+
+/**
+ * Reads `from` once and loads every receiver in `to`, all at the same time, in one call.
+ * @throws CopyError COPY_OPTION for illegal options, before anything is connected
+ * @throws CopyFailed when the producer failed, or a receiver under `abort`, or every receiver: nothing is loaded, but
+ *   for what its `committed` lists
+ * @throws CopyAborted when the signal fired
+ */
+export const copy = async (options: CopyOptions): Promise<CopyResult> => {
+  const { from, to, onFault = 'abort', ...rest } = options
+  if (!Array.isArray(to)) throw new CopyError('COPY_OPTION', 'to must be a list of receivers')
+  if (onFault !== 'abort' && onFault !== 'isolate' && typeof onFault !== 'function') {
+    throw new CopyError(
+      'COPY_OPTION',
+      `onFault must be 'abort', 'isolate' or a function, not ${String(onFault)}`,
+    )
+  }
+  return new CopyManager(toProducer(from), to.map(toReceiver), rest).run({ onFault })
+}
+
+const toProducer = (from: CopyFrom): Producer => {
+  if (typeof from === 'object' && from !== null) {
+    if ('produce' in from && typeof from.produce === 'function') return from
+    if ('statement' in from) return new StatementProducer(from)
+  }
+  return new IteratorProducer(from as IteratorSource)
+}
+
+const toReceiver = (to: CopyTo, i: number): Receiver => {
+  if (to instanceof Receiver) return to
+  if (typeof to === 'function') return new CallReceiver(to)
+  if (typeof to === 'object' && to !== null && 'statement' in to) return new StatementReceiver(to)
+  throw new CopyError('COPY_OPTION', `to[${i}] must be a receiver, { connection, statement }, or a function`)
+}

@@ -1,0 +1,25 @@
+/** Tells one waiter that something changed. Nothing told between `version` and `wait` is missed. */
+export class News {
+  #version = 0
+  #wake: (() => void) | undefined
+
+  /** Read it before looking at what may have changed. */
+  get version(): number {
+    return this.#version
+  }
+
+  tell(): void {
+    this.#version += 1
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+
+  /** Settles once something has been told since `seen`. One waiter at a time. */
+  wait(seen: number): Promise<void> {
+    if (seen !== this.#version) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+}

@@ -1,0 +1,13 @@
+import type { Producer, ProducerEnd } from './producer.js'
+import type { ProducerStream } from './producer-stream.js'
+
+/** Produces nothing: for tests, and to measure what starting and ending costs. */
+export class NullProducer implements Producer {
+  readonly name = 'null'
+  readonly canRepeat = true
+
+  async produce(stream: ProducerStream): Promise<ProducerEnd> {
+    stream.started()
+    return { rows: 0 }
+  }
+}

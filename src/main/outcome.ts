@@ -1,0 +1,74 @@
+import type { CopyError } from '../shared/errors.js'
+import type { ReceiverHandle, ReceiverState } from './receiver-handle.js'
+import type { RingParts } from './ring-parts.js'
+
+/** What became of one receiver. */
+export interface Outcome {
+  readonly name: string
+  readonly state: ReceiverState
+  /** Rows by the receiver's own count; undefined where it has none, or did not get that far. */
+  readonly rows?: number
+  /** Payload bytes that it has let go of. */
+  readonly bytes: number
+  /** From the begin of its pass to its completion. */
+  readonly seconds: number
+  readonly fault?: CopyError
+}
+
+/** What a copy came to. */
+export interface CopyResult {
+  /** CopyData messages of one pass, as PostgreSQL sends them. */
+  readonly messages: number
+  /** Rows by the producer's command tag, else by the first receiver's; undefined where nobody counts. */
+  readonly rows?: number
+  /** Payload bytes of one pass, without framing. */
+  readonly bytes: number
+  /** From the producer's first slice to the last completion. */
+  readonly seconds: number
+  /** Connecting, starting threads, COPY started at both ends. */
+  readonly openSeconds: number
+  /** In the order the receivers were given. */
+  readonly receivers: readonly Outcome[]
+}
+
+/** How far one receiver is. */
+export interface ReceiverStats {
+  readonly name: string
+  readonly state: ReceiverState
+  readonly messages: number
+  readonly bytes: number
+  /** Bytes that are published and that it has not let go of. */
+  readonly lagBytes: number
+}
+
+export interface CopyStats {
+  readonly pass: number
+  readonly messages: number
+  readonly bytes: number
+  /** Since the first slice. */
+  readonly seconds: number
+  readonly receivers: readonly ReceiverStats[]
+}
+
+export const outcomeOf = (handle: ReceiverHandle, parts: RingParts): Outcome => ({
+  name: handle.name,
+  state: handle.state,
+  ...(handle.completion?.rows !== undefined && { rows: handle.completion.rows }),
+  bytes: parts.writer.totals.before(handle.cursor).bytes,
+  seconds: handle.seconds,
+  ...(handle.fault !== undefined && { fault: handle.fault }),
+})
+
+export const statsOf = (
+  handles: readonly ReceiverHandle[],
+  parts: RingParts,
+  pass: number,
+  seconds: number,
+): CopyStats => {
+  const { totals } = parts.writer
+  const receivers = handles.map((handle) => {
+    const { messages, bytes } = totals.before(handle.cursor)
+    return { name: handle.name, state: handle.state, messages, bytes, lagBytes: totals.bytes - bytes }
+  })
+  return { pass, messages: totals.messages, bytes: totals.bytes, seconds, receivers }
+}

@@ -1,0 +1,85 @@
+import { CopyError } from '../shared/errors.js'
+import { RingCells } from '../shared/ring-cells.js'
+import {
+  DEFAULT_SLOT_BYTES,
+  DEFAULT_SLOTS,
+  MAX_RECEIVERS,
+  RING_LIMITS,
+  type RingShape,
+  ringBytes,
+} from '../shared/ring-layout.js'
+import type { RingTicket } from '../shared/ring-reader.js'
+import { toCell } from '../shared/sequence.js'
+
+/** Size of the ring; memory is slots times slotBytes, and no copy needs more, however far a receiver lags. */
+export interface RingOptions {
+  /** Number of slots, 2 to 4,096; 32 unless given. */
+  readonly slots?: number
+  /** Bytes of one slot, 64 to 64 MiB; 1 MiB unless given. slots times slotBytes must not exceed 1 GiB less 1 MiB. */
+  readonly slotBytes?: number
+}
+
+const WASM_PAGE_BYTES = 64 * 1024
+
+const checked = (name: 'slots' | 'slotBytes', value: number | undefined, fallback: number): number => {
+  if (value === undefined) return fallback
+  const { min, max } = RING_LIMITS[name]
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new CopyError(
+      'COPY_OPTION',
+      `ring.${name} must be a whole number from ${min} to ${max}, not ${String(value)}`,
+    )
+  }
+  return value
+}
+
+/**
+ * Checks ring options and fills in the defaults.
+ * @throws CopyError COPY_OPTION naming the option, the value and the legal range
+ */
+export const ringShape = (options: RingOptions = {}): RingShape => {
+  const shape = {
+    slots: checked('slots', options.slots, DEFAULT_SLOTS),
+    slotBytes: checked('slotBytes', options.slotBytes, DEFAULT_SLOT_BYTES),
+  }
+  const bytes = ringBytes(shape)
+  if (bytes > RING_LIMITS.totalBytes) {
+    throw new CopyError(
+      'COPY_OPTION',
+      `ring.slots × ring.slotBytes needs ${bytes} bytes of memory; the limit is ${RING_LIMITS.totalBytes}`,
+    )
+  }
+  return shape
+}
+
+/** The shared memory of one copy: slots, cells, and the cursors that are handed to receivers. Owned by the manager. */
+export class Ring {
+  readonly shape: RingShape
+  readonly memory: WebAssembly.Memory
+  readonly buffer: SharedArrayBuffer
+  readonly cells: RingCells
+  readonly firstSequence: number
+  #receivers = 0
+
+  /** @param firstSequence 0 but in tests, which start near 2^31 and 2^32 */
+  constructor(shape: RingShape, firstSequence = 0) {
+    this.shape = shape
+    const pages = Math.ceil(ringBytes(shape) / WASM_PAGE_BYTES)
+    this.memory = new WebAssembly.Memory({ shared: true, initial: pages, maximum: pages })
+    this.buffer = this.memory.buffer
+    this.cells = new RingCells(this.buffer, shape)
+    this.firstSequence = firstSequence
+    this.cells.publish(toCell(firstSequence))
+  }
+
+  /**
+   * A read cursor for one more receiver; what it lets go of gates the writer only after RingGate.add.
+   * @throws CopyError COPY_OPTION when MAX_RECEIVERS have been given out
+   */
+  ticket(): RingTicket {
+    if (this.#receivers === MAX_RECEIVERS) {
+      throw new CopyError('COPY_OPTION', `one copy takes at most ${MAX_RECEIVERS} receivers`)
+    }
+    return { buffer: this.buffer, shape: this.shape, receiver: this.#receivers++ }
+  }
+}

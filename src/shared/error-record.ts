@@ -1,0 +1,54 @@
+import { CopyError, type CopyErrorCode, type CopyErrorFacts } from './errors.js'
+
+/**
+ * An error as plain data. Structured clone drops an error's class, code, own fields and cause, so errors cross
+ * between threads as records and are rebuilt on the other side.
+ */
+export interface ErrorRecord {
+  readonly name: string
+  readonly message: string
+  readonly stack?: string
+  readonly code?: string
+  /** Set when it was a CopyError, which is rebuilt as one. */
+  readonly facts?: Omit<CopyErrorFacts, 'cause'>
+  readonly cause?: ErrorRecord
+}
+
+const MAX_CAUSES = 8
+
+export const toErrorRecord = (error: unknown, depth = 0): ErrorRecord => {
+  if (!(error instanceof Error))
+    return { name: 'Error', message: `something was thrown that is no Error: ${String(error)}` }
+  const code = (error as { code?: unknown }).code
+  return {
+    name: error.name,
+    message: error.message,
+    ...(error.stack !== undefined && { stack: error.stack }),
+    ...(typeof code === 'string' && { code }),
+    ...(error instanceof CopyError && { facts: factsOf(error) }),
+    ...(error.cause !== undefined && depth < MAX_CAUSES && { cause: toErrorRecord(error.cause, depth + 1) }),
+  }
+}
+
+export const fromErrorRecord = (record: ErrorRecord): Error => {
+  const cause = record.cause && fromErrorRecord(record.cause)
+  const error =
+    record.facts === undefined
+      ? Object.assign(
+          new Error(record.message, cause && { cause }),
+          record.code !== undefined && { code: record.code },
+        )
+      : new CopyError(record.code as CopyErrorCode, record.message, { ...record.facts, cause })
+  if (record.facts === undefined && record.name !== 'Error') {
+    Object.defineProperty(error, 'name', { value: record.name, configurable: true, writable: true })
+  }
+  if (record.stack !== undefined) error.stack = record.stack
+  return error
+}
+
+const factsOf = (error: CopyError): Omit<CopyErrorFacts, 'cause'> => ({
+  ...(error.phase !== undefined && { phase: error.phase }),
+  ...(error.receiver !== undefined && { receiver: error.receiver }),
+  ...(error.sqlState !== undefined && { sqlState: error.sqlState }),
+  ...(error.server !== undefined && { server: error.server }),
+})

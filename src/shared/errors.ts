@@ -1,0 +1,138 @@
+/** Stable names of everything that can go wrong; one a decision that a caller may want to make. */
+export type CopyErrorCode =
+  | 'COPY_OPTION' // an option or argument is not legal
+  | 'COPY_STATE' // a call that does not fit the moment, such as iterating a closed manager
+  | 'COPY_CONNECT' // no connection: name lookup, refused, authentication, deadline
+  | 'COPY_CONNECTION_LOST' // a connection ended in the middle of its work
+  | 'COPY_SERVER' // the server answered with an error: see sqlState
+  | 'COPY_PROTOCOL' // the server sent what the protocol does not allow here
+  | 'COPY_COUNT_MISMATCH' // rows at the two ends differ
+  | 'COPY_CALLABLE' // the user's function or iterable threw: see cause
+  | 'COPY_WORKER' // a worker thread ended or failed
+  | 'COPY_COMMIT' // COMMIT was not answered with COMMIT
+  | 'COPY_PRODUCER_FAULT'
+  | 'COPY_RECEIVER_FAULT'
+  | 'COPY_ABORTED'
+  | 'COPY_FAILED'
+
+/** Where in its life a producer or receiver was. */
+export type CopyPhase = 'connect' | 'start' | 'copy' | 'complete' | 'commit' | 'abort'
+
+/** The fields of an ErrorResponse that help its reader, by the names pg gives them. */
+export const SERVER_FIELDS = [
+  'severity',
+  'detail',
+  'hint',
+  'position',
+  'internalPosition',
+  'internalQuery',
+  'where',
+  'schema',
+  'table',
+  'column',
+  'dataType',
+  'constraint',
+  'routine',
+] as const
+export type ServerFields = { readonly [F in (typeof SERVER_FIELDS)[number]]?: string }
+
+export interface CopyErrorFacts {
+  readonly cause?: unknown
+  readonly phase?: CopyPhase
+  /** Name of the receiver it happened to. */
+  readonly receiver?: string
+  /** The server's five-character SQLSTATE. */
+  readonly sqlState?: string
+  /** What else the server said. */
+  readonly server?: ServerFields
+}
+
+/** Every error of this package. `code` and the facts are stable; the message is for people. */
+export class CopyError extends Error {
+  override readonly name: string = 'CopyError'
+  readonly code: CopyErrorCode
+  declare readonly phase?: CopyPhase
+  declare readonly receiver?: string
+  declare readonly sqlState?: string
+  declare readonly server?: ServerFields
+
+  constructor(code: CopyErrorCode, message: string, facts: CopyErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
+    this.code = code
+    if (facts.phase !== undefined) this.phase = facts.phase
+    if (facts.receiver !== undefined) this.receiver = facts.receiver
+    if (facts.sqlState !== undefined) this.sqlState = facts.sqlState
+    if (facts.server !== undefined) this.server = facts.server
+  }
+
+  /** The same error, told with further facts; its own win. */
+  with(facts: CopyErrorFacts): CopyError {
+    const error = new CopyError(this.code, this.message, {
+      ...facts,
+      ...this,
+      cause: this.cause ?? facts.cause,
+    })
+    if (this.stack !== undefined) error.stack = this.stack
+    return error
+  }
+}
+
+/** The producer could not go on: nothing is loaded anywhere. Its cause is what happened. */
+export class ProducerFault extends CopyError {
+  override readonly name = 'ProducerFault'
+
+  constructor(cause: CopyError) {
+    super('COPY_PRODUCER_FAULT', `the producer failed: ${cause.message}`, { ...cause, cause })
+  }
+}
+
+/**
+ * One or more receivers could not go on. The copy is not over: iterate on and they are dropped, or reconcile them
+ * first. `R` is the caller's Receiver.
+ */
+export class ReceiverFault<R = unknown> extends CopyError {
+  override readonly name = 'ReceiverFault'
+  /** What happened to which receiver, since the last cycle. */
+  readonly faults: ReadonlyMap<R, CopyError>
+
+  constructor(faults: ReadonlyMap<R, CopyError>) {
+    const [first] = faults.values()
+    const names = [...faults.values()].map((fault) => fault.receiver ?? '?').join(', ')
+    super('COPY_RECEIVER_FAULT', `${names}: ${first?.message ?? 'no fault given'}`, {
+      ...(faults.size === 1 && first),
+      cause: first,
+    })
+    this.faults = faults
+  }
+}
+
+/** The copy was ended on purpose: the loop was left, `close()` was called, or the signal fired (its reason is the cause). */
+export class CopyAborted extends CopyError {
+  override readonly name = 'CopyAborted'
+
+  constructor(message: string, facts?: CopyErrorFacts) {
+    super('COPY_ABORTED', message, facts)
+  }
+}
+
+/** The copy could not be completed. Its cause is the ProducerFault or the ReceiverFault that decided it. */
+export class CopyFailed extends CopyError {
+  override readonly name = 'CopyFailed'
+  /** Names of the receivers whose COMMIT had been answered before: their data is visible. */
+  readonly committed: readonly string[]
+
+  constructor(cause: CopyError, committed: readonly string[] = []) {
+    const already = committed.length === 0 ? '' : `; already committed: ${committed.join(', ')}`
+    super('COPY_FAILED', `the copy failed: ${cause.message}${already}`, { ...cause, cause })
+    this.committed = committed
+  }
+}
+
+/** What a user's own code threw, as a CopyError with that as its cause; a CopyError stays what it is. */
+export const asCopyError = (thrown: unknown, phase: CopyPhase): CopyError => {
+  if (thrown instanceof CopyError) return thrown
+  return new CopyError('COPY_CALLABLE', thrown instanceof Error ? thrown.message : String(thrown), {
+    phase,
+    cause: thrown,
+  })
+}

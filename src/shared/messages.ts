@@ -1,0 +1,51 @@
+import type { ConnectionData } from './connection-data.js'
+import type { ErrorRecord } from './error-record.js'
+import type { ServerEvent } from './session.js'
+
+/** What main tells a receiver. Control travels by these; data never does. */
+export type ReceiverCommand =
+  /** Take part in a pass: begin, then take slices from this sequence on. */
+  | { readonly type: 'begin'; readonly pass: number; readonly sequence: number }
+  | { readonly type: 'commit' }
+  /** Give up what was begun: let out what is in flight, realign or close within the deadline. */
+  | { readonly type: 'abort'; readonly reason: string; readonly deadlineMs: number }
+  /** The life is over: let go of the connection and return. */
+  | { readonly type: 'end'; readonly deadlineMs: number }
+
+/** What a receiver knows when its data is complete, before it commits. */
+export interface Completion {
+  /** Rows by the server's command tag; undefined where the receiver has no count of its own. */
+  readonly rows?: number
+  readonly command?: string
+  /** Transaction id, by which the outcome of a lost COMMIT can be asked. */
+  readonly transactionId?: string
+  /** Whether a COMMIT is still to come. Callables, null receivers and users' clients have none. */
+  readonly commits: boolean
+}
+
+/** What a receiver tells main. */
+export type ReceiverReport =
+  /** First of all: which worker thread this is. */
+  | { readonly type: 'started'; readonly threadId: number }
+  /** Its end is open: it takes slices. */
+  | { readonly type: 'receiving'; readonly pass: number }
+  | { readonly type: 'completed'; readonly completion: Completion }
+  | { readonly type: 'committed' }
+  | { readonly type: 'fault'; readonly error: ErrorRecord }
+  /** The answer to abort: nothing of this receiver's can still be read from the ring. */
+  | { readonly type: 'aborted'; readonly aligned: boolean }
+  | { readonly type: 'event'; readonly event: ServerEvent }
+
+/** What a worker thread needs to become one receiver, besides its port and its ring ticket: plain data. */
+export type ReceiverPlan =
+  | {
+      readonly kind: 'statement'
+      readonly connection: ConnectionData
+      readonly statement: string
+      readonly before: readonly string[]
+      readonly after: readonly string[]
+      readonly settings: Readonly<Record<string, string | number | boolean>>
+      readonly connectMs: number
+    }
+  | { readonly kind: 'module'; readonly url: string; readonly exportName: string; readonly zeroCopy: boolean }
+  | { readonly kind: 'null' }

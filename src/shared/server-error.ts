@@ -1,0 +1,40 @@
+import pg from 'pg'
+import { CopyError, type CopyErrorCode, type CopyPhase, SERVER_FIELDS, type ServerFields } from './errors.js'
+
+const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+
+/**
+ * Turns whatever pg reports into a CopyError: the server's own error keeps its SQLSTATE and fields, anything else is a
+ * lost connection, or no connection in the phase `connect`. Text that a server sent is stripped of control characters.
+ */
+export const toCopyError = (error: unknown, phase: CopyPhase): CopyError => {
+  if (error instanceof CopyError) return error.phase === undefined ? error.with({ phase }) : error
+  if (error instanceof pg.DatabaseError) {
+    const code: CopyErrorCode = phase === 'connect' ? 'COPY_CONNECT' : 'COPY_SERVER'
+    if (error.code === undefined) {
+      // pg builds a DatabaseError of its own, without a code, for a message type it does not know
+      return new CopyError('COPY_PROTOCOL', clean(error.message), { phase, cause: error })
+    }
+    return new CopyError(code, clean(error.message), {
+      phase,
+      sqlState: clean(error.code),
+      server: serverFields(error),
+      cause: error,
+    })
+  }
+  const message =
+    error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error)
+  const code: CopyErrorCode = phase === 'connect' ? 'COPY_CONNECT' : 'COPY_CONNECTION_LOST'
+  return new CopyError(code, clean(message), { phase, cause: error })
+}
+
+const serverFields = (error: pg.DatabaseError): ServerFields => {
+  const fields: { -readonly [F in keyof ServerFields]: string } = {}
+  for (const field of SERVER_FIELDS) {
+    const value = error[field]
+    if (typeof value === 'string') fields[field] = clean(value)
+  }
+  return fields
+}
+
+const clean = (text: string): string => text.replace(CONTROL_CHARACTERS, '\ufffd')

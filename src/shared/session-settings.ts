@@ -1,0 +1,64 @@
+import { CopyError } from './errors.js'
+import type { Session } from './session.js'
+
+/** Server settings by name, such as `{ work_mem: '256MB' }`; they last for the copy's transaction. */
+export type SessionSettings = Readonly<Record<string, string | number | boolean>>
+
+/**
+ * What a value means must not depend on how a server is configured: a source with DMY dates loads wrong dates into an
+ * MDY target without an error. And no timeout that was made for other work may end a copy.
+ */
+const PINNED: SessionSettings = {
+  DateStyle: 'ISO',
+  IntervalStyle: 'postgres',
+  extra_float_digits: 3,
+  TimeZone: 'UTC',
+  lc_monetary: 'C',
+  synchronize_seqscans: 'off',
+  row_security: 'off',
+  statement_timeout: 0,
+  lock_timeout: 0,
+  idle_in_transaction_session_timeout: 0,
+}
+
+/** Settings that only newer servers know: name → first version. */
+const PINNED_SINCE: Readonly<Record<string, number>> = { transaction_timeout: 170_000 }
+
+const SETTING_NAME = /^[A-Za-z_][A-Za-z0-9_$.]{0,62}$/
+
+/**
+ * Checks the names and values of settings that a user gave.
+ * @throws CopyError COPY_OPTION naming the setting
+ */
+export const checkSettings = (settings: SessionSettings | undefined, option: string): SessionSettings => {
+  for (const [name, value] of Object.entries(settings ?? {})) {
+    if (!SETTING_NAME.test(name))
+      throw new CopyError('COPY_OPTION', `${option}: ${JSON.stringify(name)} is no name of a server setting`)
+    if (!['string', 'number', 'boolean'].includes(typeof value) || String(value).includes('\0')) {
+      throw new CopyError('COPY_OPTION', `${option}.${name} must be a string, number or boolean, without NUL`)
+    }
+  }
+  return settings ?? {}
+}
+
+/** Sets the pinned settings and the user's, the user's winning, for the transaction that has just begun. */
+export const applySettings = async (session: Session, settings: SessionSettings): Promise<void> => {
+  const version = await session.serverVersion
+  const since = Object.entries(PINNED_SINCE).filter(([, first]) => version >= first)
+  const all = new Map<string, [name: string, value: string]>()
+  for (const [name, value] of [
+    ...Object.entries(PINNED),
+    ...since.map(([name]) => [name, 0] as const),
+    ...Object.entries(settings),
+  ]) {
+    all.set(name.toLowerCase(), [name, String(value)])
+  }
+  const calls = [...all.values()].map(([name, value]) => `set_config(${quote(name)}, ${quote(value)}, true)`)
+  await session.query(`SELECT ${calls.join(', ')}`, 'start')
+}
+
+/** An SQL literal that does not depend on standard_conforming_strings. */
+const quote = (text: string): string => {
+  const quoted = `'${text.replaceAll("'", "''")}'`
+  return quoted.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted
+}

@@ -1,0 +1,31 @@
+import type { Completion } from './messages.js'
+import type { RingSlice } from './ring-reader.js'
+
+/**
+ * What stands behind a receiver in its own thread: where slices go. The ring and the protocol with main are not its
+ * business; ReceiverLife has those. Methods are called one at a time, but for `send`, and in this order:
+ * open, send…, complete, commit; abort at any moment; open again for a further pass; end once.
+ */
+export interface Target {
+  /** Connects and begins; resolves when slices may be sent. */
+  open(pass: number): Promise<void>
+  /** How many slices may be in flight: sent, with `sent` not called yet. */
+  readonly maxInFlight: number
+  /**
+   * Takes one slice. `sent` is called once, in the order of the slices: without an error when the slice's memory may be
+   * overwritten, with an error when this slice could not be taken. It may be left out when `failed` rejects.
+   */
+  send(slice: RingSlice, sent: (error?: unknown) => void): void
+  /** Of the pass that was opened last: rejects when the target can go on no more, whether or not a slice is being sent. */
+  readonly failed: Promise<never>
+  /** All slices were sent: makes the data complete, all but visible. */
+  complete(): Promise<Completion>
+  /** Makes it visible. */
+  commit(): Promise<void>
+  /**
+   * Gives up what was begun. Resolves when nothing can be read from slices any more.
+   * @returns whether the connection is aligned: usable again
+   */
+  abort(reason: string, deadlineMs: number): Promise<boolean>
+  end(deadlineMs: number): Promise<void>
+}

@@ -1,0 +1,33 @@
+import { type MessagePort, threadId } from 'node:worker_threads'
+import { toErrorRecord } from '../shared/error-record.js'
+import type { ReceiverCommand, ReceiverPlan, ReceiverReport } from '../shared/messages.js'
+import { ReceiverLife, type Report } from '../shared/receiver-life.js'
+import type { RingTicket } from '../shared/ring-reader.js'
+import { makeTarget } from './make-target.js'
+
+/** One task of the pool: one receiver's whole life. */
+export interface ReceiverTask {
+  readonly port: MessagePort
+  readonly ticket: RingTicket
+  readonly plan: ReceiverPlan
+}
+
+/** The worker's entry: called by the pool, settles when main has sent `end` and everything is let go. */
+export default async function receiverWorker({ port, ticket, plan }: ReceiverTask): Promise<void> {
+  const post = (report: ReceiverReport): void => port.postMessage(report)
+  const report = (report: Report): void => {
+    post(report.type === 'fault' ? { type: 'fault', error: toErrorRecord(report.cause) } : report)
+  }
+  post({ type: 'started', threadId })
+  try {
+    const life = new ReceiverLife(
+      () => makeTarget(plan, (event) => post({ type: 'event', event })),
+      ticket,
+      report,
+    )
+    port.on('message', (command: ReceiverCommand) => life.obey(command))
+    await life.over
+  } finally {
+    port.close()
+  }
+}

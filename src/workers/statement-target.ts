@@ -1,0 +1,159 @@
+import type { CopyCommand } from '../shared/copy-command.js'
+import { CopyError, type CopyPhase } from '../shared/errors.js'
+import type { Completion, ReceiverPlan } from '../shared/messages.js'
+import type { RingSlice } from '../shared/ring-reader.js'
+import { type ServerEvent, Session } from '../shared/session.js'
+import { applySettings } from '../shared/session-settings.js'
+import { rowsOfTag } from '../shared/statement.js'
+import type { Target } from '../shared/target.js'
+
+/** Slots on their way to one server: enough that the socket never runs dry, few enough that a slow one holds little. */
+const MAX_IN_FLIGHT = 4
+
+/**
+ * How long to read on when a write has failed: the server's ErrorResponse says why, the socket's EPIPE only that. A
+ * terminated backend's 57P01 was always seen by a client that kept reading.
+ */
+const LAST_WORDS_MS = 500
+
+type StatementPlan = Extract<ReceiverPlan, { kind: 'statement' }>
+
+/** A `COPY … FROM STDIN` on a connection of its own, in a transaction of its own. */
+export class StatementTarget implements Target {
+  readonly maxInFlight = MAX_IN_FLIGHT
+  readonly #plan: StatementPlan
+  readonly #event: (event: ServerEvent) => void
+  #session: Session | undefined
+  #command: CopyCommand | undefined
+  #phase: CopyPhase = 'connect'
+  #writes = 0
+  #allSent: (() => void) | undefined
+  #failed: Promise<never> = new Promise(() => undefined)
+  #fail: (error: unknown) => void = () => undefined
+
+  constructor(plan: StatementPlan, event: (event: ServerEvent) => void) {
+    this.#plan = plan
+    this.#event = event
+  }
+
+  get failed(): Promise<never> {
+    return this.#failed
+  }
+
+  async open(): Promise<void> {
+    const { connection, connectMs, statement, before, settings } = this.#plan
+    this.#failed = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+    this.#failed.catch(() => undefined)
+    this.#phase = 'connect'
+    const session = await Session.open(connection, { connectMs })
+    this.#session = session
+    session.onServerEvent(this.#event)
+    this.#phase = 'start'
+    await session.query('BEGIN', 'start')
+    await applySettings(session, settings)
+    for (const sql of before) await session.query(sql, 'start')
+    const command = session.copy(statement, 'simple')
+    try {
+      if ((await command.started) === 'out') {
+        throw new CopyError('COPY_OPTION', 'the statement is a COPY TO; a receiver needs COPY … FROM STDIN', {
+          phase: 'start',
+        })
+      }
+    } catch (error) {
+      throw session.fault(error, 'start')
+    }
+    this.#command = command
+    this.#phase = 'copy'
+    command.finished.catch((error) => this.#fail(session.fault(error, this.#phase)))
+  }
+
+  send(slice: RingSlice, sent: () => void): void {
+    this.#writes += 1
+    // header and payload in one write; its callback, and nothing earlier, says that the memory is free
+    this.#socket().write(slice.frame, (error) => {
+      this.#writes -= 1
+      if (error) this.#failSoon(error)
+      else sent()
+      if (this.#writes === 0) this.#allSent?.()
+    })
+  }
+
+  async complete(): Promise<Completion> {
+    const session = this.#session as Session
+    const command = this.#command as CopyCommand
+    this.#phase = 'complete'
+    command.done()
+    let tag: string
+    try {
+      tag = await command.finished
+    } catch (error) {
+      throw session.fault(error, 'complete')
+    }
+    const rows = rowsOfTag(tag)
+    for (const sql of this.#plan.after) await session.query(sql, 'complete')
+    // deferred constraints speak now, while every receiver can still be rolled back
+    await session.query('SET CONSTRAINTS ALL IMMEDIATE', 'complete')
+    const [id] = await session.query('SELECT pg_catalog.pg_current_xact_id()::text', 'complete')
+    return { rows, command: tag, commits: true, ...(id?.[0] && { transactionId: id[0] }) }
+  }
+
+  async commit(): Promise<void> {
+    const session = this.#session as Session
+    this.#phase = 'commit'
+    const tag = await session.command('COMMIT', 'commit')
+    if (tag !== 'COMMIT') {
+      throw new CopyError('COPY_COMMIT', `${session.server} answered COMMIT with ${tag || 'nothing'}`, {
+        phase: 'commit',
+      })
+    }
+  }
+
+  async abort(reason: string, deadlineMs: number): Promise<boolean> {
+    const session = this.#session
+    if (session === undefined) return true
+    const timer = setTimeout(() => session.destroy(), deadlineMs)
+    const aligned = await Promise.race([this.#align(session, reason), session.closed.then(() => false)])
+    clearTimeout(timer)
+    if (aligned) return true
+    session.destroy()
+    // only now can the kernel read nothing of the ring any more
+    await session.closed
+    return false
+  }
+
+  async end(deadlineMs: number): Promise<void> {
+    await this.#session?.end(deadlineMs)
+  }
+
+  /** Brings the connection back to a message boundary and rolls back. @returns whether that worked */
+  async #align(session: Session, reason: string): Promise<boolean> {
+    if (this.#phase === 'connect' || this.#phase === 'start') return false
+    const command = this.#command as CopyCommand
+    try {
+      if (this.#phase === 'copy' && !command.isOver) {
+        // a CopyFail between the halves of a slice would be read as data
+        if (this.#writes > 0) await new Promise<void>((resolve) => (this.#allSent = resolve))
+        command.fail(reason)
+      }
+      await command.finished.catch(() => undefined)
+      if (!command.isAligned) return false
+      await session.query('ROLLBACK', 'abort')
+      return true
+    } catch {
+      // the connection ended meanwhile, which rolls back as well; the caller closes it
+      return false
+    }
+  }
+
+  #socket(): { write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean } {
+    return (this.#session as Session).socket
+  }
+
+  #failSoon(error: Error): void {
+    const session = this.#session as Session
+    const timer = setTimeout(() => this.#fail(session.fault(error, this.#phase)), LAST_WORDS_MS)
+    session.closed.then(() => clearTimeout(timer))
+  }
+}

@@ -19,9 +19,9 @@ const TYPE = {
  * - `plain`: everything goes to pg.
  * - `awaiting`: likewise, but message by message, since behind a CopyOutResponse the rows begin.
  * - `copying`: CopyData goes into the ring, other messages to pg.
- * - `discarding`: CopyData is dropped, other messages go to pg: the copy was given up and is being drained.
+ * - `draining`: CopyData is dropped, other messages go to pg: the copy was given up.
  */
-type IntakeState = 'plain' | 'awaiting' | 'copying' | 'discarding'
+type IntakeState = 'plain' | 'awaiting' | 'copying' | 'draining'
 
 /** Bytes in the ring's memory that wait for room. */
 interface HeldRegion {
@@ -42,6 +42,8 @@ export class CopyOutIntake {
   #messages = new MessageReader()
   #writer: RingWriter | undefined
   #state: IntakeState = 'plain'
+  /** What follows CopyOutResponse. */
+  #rows: 'copying' | 'draining' = 'copying'
   /** What could not be laid down since the ring was full: addresses in the ring's memory, or a private chunk. */
   #held: Buffer | HeldRegion | undefined
 
@@ -57,15 +59,17 @@ export class CopyOutIntake {
     this.#deframer.reset()
     this.#messages = new MessageReader()
     this.#state = 'awaiting'
+    this.#rows = 'copying'
   }
 
-  /** From now on rows are dropped, whatever is held included. */
+  /** From now on rows are dropped. What is held goes the same way, or the stream would be out of step behind it. */
   discard(): void {
-    this.#held = undefined
-    this.#state = this.#state === 'plain' ? 'plain' : 'discarding'
+    this.#rows = 'draining'
+    if (this.#state === 'copying') this.#state = 'draining'
+    this.#layHeld()
   }
 
-  /** Whether the stream stands inside a CopyData frame or another message. */
+  /** Whether the stream stands inside a CopyData frame or another message: bytes that end here were cut. */
   get midMessage(): boolean {
     return this.#state !== 'plain' && (this.#deframer.midFrame || this.#messages.isPartial)
   }
@@ -119,13 +123,17 @@ export class CopyOutIntake {
   /** Waits until the ring has room and lays down what was held. @returns as `landed` */
   async resume(isStopped: () => boolean): Promise<boolean> {
     await this.#writer?.space(isStopped)
+    return this.#layHeld()
+  }
+
+  #layHeld(): boolean {
     const held = this.#held
     this.#held = undefined
     if (held === undefined) return true
     return Buffer.isBuffer(held) ? this.chunk(held) : this.#feed(held.src, held.end)
   }
 
-  /** Where the next bytes of a chunk may be put: none when slot and ring are full; memory aside while discarding. */
+  /** Where the next bytes of a chunk may be put: none when slot and ring are full; memory aside while draining. */
   #roomFor(): { memory: Uint8Array; out: number; limit: number } {
     const writer = this.#writer as RingWriter
     if (this.#state !== 'copying') {
@@ -180,7 +188,7 @@ export class CopyOutIntake {
     if (message === undefined) return taken
     const type = String.fromCharCode(message[0] as number)
     if (this.#state === 'awaiting') {
-      if (type === TYPE.copyOutResponse) this.#state = 'copying'
+      if (type === TYPE.copyOutResponse) this.#state = this.#rows
       else if (type === TYPE.error) this.#state = 'plain'
     } else if (type === TYPE.copyDone || type === TYPE.error) {
       this.#state = 'plain'

@@ -54,7 +54,7 @@ export class IteratorProducer implements Producer {
           rows = undefined
           if (turn.value.length > 0) await stream.chunk(bytesOf(turn.value))
         } else {
-          for (const row of turn.value) await stream.row(bytesOf(row))
+          await stream.rows(turn.value.map(bytesOf))
           if (rows !== undefined) rows += turn.value.length
         }
       }

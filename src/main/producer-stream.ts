@@ -46,18 +46,29 @@ export class ProducerStream {
   }
 
   /**
-   * One complete row of COPY data, with its line end where the format has one. A row is never cut across slices unless
-   * it is larger than a slot. Waits while the ring is full; the bytes may be reused afterwards.
+   * Complete rows of COPY data, each with its line end where the format has one. A row is never cut across slices
+   * unless it is larger than a slot. Waits while the ring is full; the bytes may be reused afterwards.
    */
-  async row(bytes: Uint8Array): Promise<void> {
+  async rows(rows: Iterable<Uint8Array>): Promise<void> {
     const { writer } = this
-    if (bytes.length > writer.limit - writer.out && writer.mark === writer.out) await this.#makeRoom()
-    await this.#lay(bytes)
+    for (const row of rows) {
+      if (writer.isFull || row.length > writer.limit - writer.out) {
+        await this.#makeRoom()
+        await this.#lay(row)
+      } else {
+        // the common case, without a promise for each row
+        writer.memory.set(row, writer.out)
+        const out = writer.out + row.length
+        writer.advance(out, out, 1)
+      }
+    }
+    await this.#offer()
   }
 
   /** A piece of COPY data cut anywhere; it counts as one message. Waits while the ring is full. */
-  chunk(bytes: Uint8Array): Promise<void> {
-    return this.#lay(bytes)
+  async chunk(bytes: Uint8Array): Promise<void> {
+    await this.#lay(bytes)
+    await this.#offer()
   }
 
   /** Begins a new slot, so that a row that does not fit into the rest of this one stays whole. */
@@ -65,11 +76,16 @@ export class ProducerStream {
     if (!this.writer.publish()) await this.flush()
   }
 
+  /** Publishes if that is due, and waits while slot and ring are full. */
+  async #offer(): Promise<void> {
+    if (!this.writer.offer()) await this.writer.space(() => this.#stopped)
+  }
+
   async #lay(bytes: Uint8Array): Promise<void> {
     const { writer } = this
     let from = 0
     for (;;) {
-      if (writer.isFull && !writer.offer()) await writer.space(() => this.#stopped)
+      if (writer.isFull) await this.#offer()
       if (this.#stopped) return
       const take = Math.min(bytes.length - from, writer.limit - writer.out)
       writer.memory.set(bytes.subarray(from, from + take), writer.out)
@@ -77,8 +93,7 @@ export class ProducerStream {
       const out = writer.out + take
       const ended = from === bytes.length
       writer.advance(out, ended ? out : writer.mark, ended ? 1 : 0)
-      if (ended) break
+      if (ended) return
     }
-    if (!writer.offer()) await writer.space(() => this.#stopped)
   }
 }

@@ -1,4 +1,4 @@
-import type { MessagePort } from 'node:worker_threads'
+import type { MessagePort, Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { CopyError } from '../shared/errors.js'
 
@@ -24,6 +24,7 @@ export class WorkerPool {
   readonly threads: number
   readonly #piscina: Piscina
   readonly #queue: { readonly threads: number; readonly grant: () => void }[] = []
+  readonly #exits = new WeakMap<Worker, Promise<void>>()
   #free: number
 
   /** @throws CopyError COPY_OPTION for an illegal number of threads */
@@ -83,9 +84,12 @@ export class WorkerPool {
   /** Settles when the thread has exited; at once when there is no such thread any more. */
   exited(threadId: number): Promise<void> {
     const thread = this.#piscina.threads.find((worker) => worker.threadId === threadId)
-    return thread === undefined
-      ? Promise.resolve()
-      : new Promise((resolve) => thread.once('exit', () => resolve()))
+    if (thread === undefined) return Promise.resolve()
+    // one listener a thread, however many lives it has seen
+    const known = this.#exits.get(thread)
+    const exited = known ?? new Promise<void>((resolve) => thread.once('exit', () => resolve()))
+    this.#exits.set(thread, exited)
+    return exited
   }
 
   /** Ends all threads. Call it when no copy uses the pool. */

@@ -41,7 +41,8 @@ for (const path of files) {
   const floor = floorOf(path)
   if (floor === undefined) problems.push(`${path}: lies on no floor; see FLOORS in scripts/check-floors.mjs`)
   const lines = text.split('\n').length - 1
-  if (path.startsWith('src/') && lines > MAX_LINES) problems.push(`${path}: ${lines} lines; ${MAX_LINES} is the wall`)
+  if (path.startsWith('src/') && lines > MAX_LINES)
+    problems.push(`${path}: ${lines} lines; ${MAX_LINES} is the wall`)
   if (path.startsWith('src/')) {
     for (const [pattern, only] of ALONE) {
       if (path !== only && pattern.test(text)) problems.push(`${path}: ${pattern} belongs into ${only} alone`)
@@ -49,7 +50,10 @@ for (const path of files) {
   }
   for (const { fileName } of ts.preProcessFile(text, true, true).importedFiles) {
     if (!fileName.startsWith('.')) continue
-    const target = relative(ROOT, join(ROOT, dirname(path), fileName)).split(sep).join('/').replace(/\.js$/, '.ts')
+    const target = relative(ROOT, join(ROOT, dirname(path), fileName))
+      .split(sep)
+      .join('/')
+      .replace(/\.js$/, '.ts')
     if (!FLOORS[floor]?.some((allowed) => target.startsWith(allowed))) {
       problems.push(`${path}: imports ${target}; ${floor} may import ${FLOORS[floor]?.join(', ')}`)
     }
@@ -69,7 +73,8 @@ const reaches = (path, side, seen = new Set()) => {
 }
 for (const path of files.filter((file) => file.startsWith('src/shared/'))) {
   for (const side of ['src/main/', 'src/workers/']) {
-    if (!reaches(path, side)) problems.push(`${path}: nothing in ${side} needs it, so it does not belong into shared`)
+    if (!reaches(path, side))
+      problems.push(`${path}: nothing in ${side} needs it, so it does not belong into shared`)
   }
 }
 

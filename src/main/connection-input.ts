@@ -20,31 +20,40 @@ const KEYWORDS: Readonly<Record<string, keyof ClientConfig>> = {
   options: 'options',
 }
 
+/** A connection that was checked. `password` is asked for when it is needed: a function may give a token that expires. */
+export interface CheckedConnection {
+  /** Plain data for a worker. @throws CopyError COPY_OPTION when a `password` function gives no string; what it throws */
+  resolve(): Promise<ConnectionData>
+}
+
 /**
- * Makes plain data of a connection, once, on the main thread: parts that are missing come from the environment as with
- * pg and libpq, and a `password` function is called here, since functions cannot be posted to a worker.
+ * Checks what the user gave and makes plain data of it, on the main thread: parts that are missing come from the
+ * environment as with pg and libpq, and a `password` function is called here, since functions cannot be posted.
  * @throws CopyError COPY_OPTION that names the option and never quotes a value that may be a password
  */
-export const connectionData = async (input: ConnectionInput, option: string): Promise<ConnectionData> => {
+export const checkConnection = (input: ConnectionInput, option: string): CheckedConnection => {
   const config = toConfig(input, option)
   refuseFunctions(config, option)
-  const env = process.env
+  const { env } = process
   const user = config.user ?? env.PGUSER ?? userInfo().username
   const port = Number(config.port ?? env.PGPORT ?? 5432)
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new CopyError('COPY_OPTION', `${option}: port must be a whole number from 1 to 65535, not ${port}`)
   }
-  const password = await passwordOf(config, option)
-  const ssl = config.ssl ?? false
-  return {
+  const data = {
     host: config.host ?? env.PGHOST ?? 'localhost',
     port,
     user,
     database: config.database ?? env.PGDATABASE ?? user,
-    ...(password !== undefined && { password }),
-    ssl,
+    ssl: config.ssl ?? false,
     applicationName: config.application_name ?? env.PGAPPNAME ?? 'copyman',
     ...(config.options !== undefined && { options: config.options }),
+  }
+  return {
+    async resolve() {
+      const password = await passwordOf(config, option)
+      return { ...data, ...(password !== undefined && { password }) }
+    },
   }
 }
 

@@ -54,6 +54,6 @@ const toProducer = (from: CopyFrom): Producer => {
 const toReceiver = (to: CopyTo, i: number): Receiver => {
   if (to instanceof Receiver) return to
   if (typeof to === 'function') return new CallReceiver(to)
-  if (typeof to === 'object' && to !== null && 'statement' in to) return new StatementReceiver(to)
+  if (typeof to === 'object' && to !== null && 'statement' in to) return new StatementReceiver(to, `to[${i}]`)
   throw new CopyError('COPY_OPTION', `to[${i}] must be a receiver, { connection, statement }, or a function`)
 }

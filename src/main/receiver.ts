@@ -4,7 +4,7 @@ import type { ReceiverPlan } from '../shared/messages.js'
 import { checkSettings, type SessionSettings } from '../shared/session-settings.js'
 import { checkStatement } from '../shared/statement.js'
 import type { Target } from '../shared/target.js'
-import { type ConnectionInput, connectionData } from './connection-input.js'
+import { type CheckedConnection, type ConnectionInput, checkConnection } from './connection-input.js'
 
 /** How a receiver's own count must agree with the producer's before anything is committed. */
 export type RowCountRule = 'equal' | 'at-most' | 'any'
@@ -62,39 +62,44 @@ const ROW_COUNT_RULES = ['equal', 'at-most', 'any']
 export class StatementReceiver extends Receiver {
   override readonly rowCount: RowCountRule
   readonly statement: string
+  readonly #connection: CheckedConnection
   readonly #options: StatementReceiverOptions
   readonly #settings: SessionSettings
 
-  /** @throws CopyError COPY_OPTION for a statement or rule that cannot work */
-  constructor(options: StatementReceiverOptions) {
+  /**
+   * @param where how error messages call these options
+   * @throws CopyError COPY_OPTION for options that cannot work
+   */
+  constructor(options: StatementReceiverOptions, where = 'to') {
     super(options.name)
-    this.statement = checkStatement(options.statement, 'to.statement')
+    this.statement = checkStatement(options.statement, `${where}.statement`)
     this.rowCount = options.rowCount ?? 'equal'
     if (!ROW_COUNT_RULES.includes(this.rowCount)) {
       throw new CopyError(
         'COPY_OPTION',
-        `to.rowCount must be one of ${ROW_COUNT_RULES.join(', ')}, not ${String(this.rowCount)}`,
+        `${where}.rowCount must be one of ${ROW_COUNT_RULES.join(', ')}, not ${String(this.rowCount)}`,
       )
     }
     for (const name of ['before', 'after'] as const) {
       const list = options[name]
       if (list !== undefined && (!Array.isArray(list) || list.some((sql) => typeof sql !== 'string'))) {
-        throw new CopyError('COPY_OPTION', `to.${name} must be a list of SQL strings`)
+        throw new CopyError('COPY_OPTION', `${where}.${name} must be a list of SQL strings`)
       }
     }
-    this.#settings = checkSettings(options.session, 'to.session')
+    this.#settings = checkSettings(options.session, `${where}.session`)
+    this.#connection = checkConnection(options.connection, `${where}.connection`)
     this.#options = options
   }
 
   async place(context: ReceiverContext): Promise<Placement> {
-    const { connection, before = [], after = [] } = this.#options
-    const data = await connectionData(connection, 'to.connection')
+    const { before = [], after = [] } = this.#options
+    const connection = await this.#connection.resolve()
     const settings = { ...context.session, ...this.#settings }
     const { statement } = this
     const { connectMs } = context
     return {
       thread: 'worker',
-      plan: { kind: 'statement', connection: data, statement, before, after, settings, connectMs },
+      plan: { kind: 'statement', connection, statement, before, after, settings, connectMs },
     }
   }
 }

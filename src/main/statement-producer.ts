@@ -5,7 +5,7 @@ import { Session } from '../shared/session.js'
 import { applySettings, checkSettings, type SessionSettings } from '../shared/session-settings.js'
 import { checkStatement, rowsOfTag } from '../shared/statement.js'
 import { cancelRequest } from './cancel-request.js'
-import { type ConnectionInput, connectionData } from './connection-input.js'
+import { type CheckedConnection, type ConnectionInput, checkConnection } from './connection-input.js'
 import { CopyOutIntake } from './copy-out-intake.js'
 import type { Producer, ProducerContext, ProducerEnd } from './producer.js'
 import { intercept, socketIntoRing } from './producer-socket.js'
@@ -29,7 +29,7 @@ export class StatementProducer implements Producer {
   readonly name: string
   readonly canRepeat = true
   readonly statement: string
-  readonly #connection: ConnectionInput
+  readonly #connection: CheckedConnection
   readonly #settings: SessionSettings
   #data: ConnectionData | undefined
   #session: Session | undefined
@@ -43,13 +43,13 @@ export class StatementProducer implements Producer {
   constructor(options: StatementProducerOptions) {
     this.statement = checkStatement(options.statement, 'from.statement')
     this.#settings = checkSettings(options.session, 'from.session')
-    this.#connection = options.connection
+    this.#connection = checkConnection(options.connection, 'from.connection')
     this.name = options.name ?? 'source'
   }
 
   async open(context: ProducerContext): Promise<void> {
     this.#context = context
-    this.#data = await connectionData(this.#connection, 'from.connection')
+    this.#data = await this.#connection.resolve()
   }
 
   async produce(stream: ProducerStream): Promise<ProducerEnd> {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { CopyError } from '../../src/index.js'
-import { type ConnectionInput, connectionData } from '../../src/main/connection-input.js'
+import { type ConnectionInput, checkConnection } from '../../src/main/connection-input.js'
 
-const data = (input: ConnectionInput) => connectionData(input, 'from.connection')
+const data = async (input: ConnectionInput) => checkConnection(input, 'from.connection').resolve()
 
 test('a URL, a keyword string and a config of the same meaning give the same data', async () => {
   const expected = {

@@ -1,0 +1,157 @@
+// A null PostgreSQL server, in a process of its own: makes COPY rows out of memory and throws COPY rows away, so that
+// what stands between its two ends is what a measurement sees. Run by bench/null-ends.ts.
+//
+//   COPY null_ROWBYTES_MIB TO STDOUT     sends about MIB mebibytes of rows of ROWBYTES bytes, one CopyData each
+//   COPY null_ROWBYTES_… FROM STDIN      discards; the count in its tag is payload bytes / ROWBYTES
+//
+// Anything else is answered as an empty success, a SELECT or SHOW with one row that holds 150000.
+import { createServer, type Socket } from 'node:net'
+
+const SOURCE_BYTES = 4 * 1024 * 1024
+
+const message = (type: string, ...parts: (Buffer | string)[]): Buffer => {
+  const body = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
+  const head = Buffer.alloc(5)
+  head.write(type, 'latin1')
+  head.writeInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body])
+}
+
+const COPY_FORMAT = Buffer.from([0, 0, 1, 0, 0])
+const complete = (tag: string): Buffer => message('C', `${tag}\0`)
+const ready = (inTransaction: boolean): Buffer => message('Z', inTransaction ? 'T' : 'I')
+const ONE_COLUMN = message(
+  'T',
+  Buffer.from([0, 1]),
+  'v\0',
+  Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 255, 255, 255, 255, 255, 255, 0, 0]),
+)
+const ONE_ROW = message('D', Buffer.from([0, 1, 0, 0, 0, 6]), '150000')
+
+class Session {
+  readonly #socket: Socket
+  #pending: Buffer = Buffer.alloc(0)
+  #started = false
+  #inTransaction = false
+  #statement = ''
+  /** Row size of the COPY FROM under way, else 0. */
+  #discarding = 0
+  #discarded = 0
+  /** Bytes of a CopyData body still to skip. */
+  #skip = 0
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.setNoDelay(true)
+    socket.on('data', (chunk) => this.#take(chunk))
+    socket.on('error', () => socket.destroy())
+  }
+
+  #take(chunk: Buffer): void {
+    let bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
+    for (;;) {
+      const skipped = Math.min(this.#skip, bytes.length)
+      this.#skip -= skipped
+      bytes = bytes.subarray(skipped)
+      const head = this.#started ? 5 : 4
+      if (this.#skip > 0 || bytes.length < head) break
+      const length = bytes.readInt32BE(head - 4)
+      const type = this.#started ? String.fromCharCode(bytes[0] as number) : 'startup'
+      if (type === 'd') {
+        this.#discarded += length - 4
+        this.#skip = length - 4
+        bytes = bytes.subarray(head)
+        continue
+      }
+      if (bytes.length < head - 4 + length) break
+      this.#answer(type, bytes.subarray(head, head - 4 + length))
+      bytes = bytes.subarray(head - 4 + length)
+    }
+    this.#pending = Buffer.from(bytes)
+  }
+
+  #answer(type: string, body: Buffer): void {
+    switch (type) {
+      case 'startup':
+        this.#started = true
+        this.#send(
+          message('R', Buffer.alloc(4)),
+          message('S', 'server_version\0' + '15.0\0'),
+          message('K', Buffer.alloc(8)),
+          ready(false),
+        )
+        break
+      case 'Q':
+        this.#run(body.toString().replace(/\0$/, ''), true)
+        break
+      case 'P':
+        this.#statement = body.subarray(1).toString().split('\0')[0] as string
+        this.#send(message('1'))
+        break
+      case 'B':
+        this.#send(message('2'))
+        break
+      case 'E':
+        this.#run(this.#statement, false)
+        break
+      case 'S':
+        if (!this.#sending) this.#send(ready(this.#inTransaction))
+        break
+      case 'c': {
+        const rows = Math.floor(this.#discarded / this.#discarding)
+        this.#discarding = 0
+        this.#send(complete(`COPY ${rows}`), ready(this.#inTransaction))
+        break
+      }
+      case 'X':
+        this.#socket.end()
+        break
+      default:
+        throw new Error(`message ${type} is not expected here`)
+    }
+  }
+
+  #run(sql: string, simple: boolean): void {
+    const [, rowBytes, mib, direction] = /^copy null_(\d+)_(\d+) (to|from)/i.exec(sql) ?? []
+    const end = simple ? ready(this.#inTransaction) : Buffer.alloc(0)
+    if (direction?.toLowerCase() === 'to') {
+      this.#produce(Number(rowBytes), Number(mib))
+    } else if (direction !== undefined) {
+      this.#discarding = Number(rowBytes)
+      this.#discarded = 0
+      this.#send(message('G', COPY_FORMAT))
+    } else if (/^\s*(select|show)/i.test(sql)) {
+      this.#send(ONE_COLUMN, ONE_ROW, complete('SELECT 1'), end)
+    } else {
+      if (/^begin/i.test(sql)) this.#inTransaction = true
+      if (/^(commit|rollback)/i.test(sql)) this.#inTransaction = false
+      this.#send(complete(sql.split(' ')[0]?.toUpperCase() ?? ''), simple ? ready(this.#inTransaction) : end)
+    }
+  }
+
+  #sending = false
+
+  #produce(rowBytes: number, mib: number): void {
+    this.#sending = true
+    const frame = message('d', Buffer.alloc(rowBytes - 1, 'x'), '\n')
+    const frames = Math.max(1, Math.floor(SOURCE_BYTES / frame.length))
+    const block = Buffer.concat(Array(frames).fill(frame))
+    let blocks = Math.max(1, Math.floor((mib * 1024 * 1024) / block.length))
+    const rows = blocks * frames
+    this.#send(message('H', COPY_FORMAT))
+    const more = (): void => {
+      while (blocks-- > 0) if (!this.#socket.write(block)) return void this.#socket.once('drain', more)
+      this.#sending = false
+      this.#send(message('c'), complete(`COPY ${rows}`), ready(this.#inTransaction))
+    }
+    more()
+  }
+
+  #send(...messages: Buffer[]): void {
+    this.#socket.write(Buffer.concat(messages))
+  }
+}
+
+const server = createServer((socket) => new Session(socket))
+server.listen(0, '127.0.0.1', () => process.send?.(server.address()))
+process.once('disconnect', () => process.exit())

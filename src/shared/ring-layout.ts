@@ -57,7 +57,7 @@ export interface RingShape {
   readonly slotBytes: number
 }
 
-export const slotsAt = (slots: number): number => {
+const slotsAt = (slots: number): number => {
   const end = TABLE_AT + slots * TABLE_ENTRY_BYTES + SCRATCH_BYTES
   return Math.ceil(end / PAGE_BYTES) * PAGE_BYTES
 }

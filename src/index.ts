@@ -1,6 +1,5 @@
 export type { ConnectionInput } from './main/connection-input.js'
 export { type CopyFrom, type CopyOptions, type CopyTo, copy } from './main/copy.js'
-export type { Cycle } from './main/copy-course.js'
 export { CopyManager, type CopyManagerEvents, type OnFault } from './main/copy-manager.js'
 export {
   type CopyInput,
@@ -11,6 +10,7 @@ export {
 export type { CopyManagerOptions, Deadlines } from './main/manager-options.js'
 export { NullProducer } from './main/null-producer.js'
 export type { CopyResult, CopyStats, Outcome, ReceiverStats } from './main/outcome.js'
+export type { Cycle } from './main/passes.js'
 export type { Producer, ProducerContext, ProducerEnd } from './main/producer.js'
 export type { ProducerStream } from './main/producer-stream.js'
 export {
@@ -24,7 +24,7 @@ export {
   StatementReceiver,
   type StatementReceiverOptions,
 } from './main/receiver.js'
-export type { ReceiverState } from './main/receiver-handle.js'
+export type { ReceiverState } from './main/receiver-state.js'
 export type { RingOptions } from './main/ring.js'
 export { StatementProducer, type StatementProducerOptions } from './main/statement-producer.js'
 export { WorkerPool, type WorkerPoolOptions } from './main/worker-pool.js'

@@ -35,6 +35,7 @@ export const compareRows = (handles: readonly ReceiverHandle[], end: ProducerEnd
 export const commitAll = async (
   handles: readonly ReceiverHandle[],
   how: 'one-by-one' | 'together',
+  isStopped: () => boolean,
 ): Promise<void> => {
   const ready = handles.filter(
     (handle) => handle.state === 'completed' && handle.completion?.commits === true,
@@ -44,6 +45,7 @@ export const commitAll = async (
     return
   }
   for (const handle of ready) {
+    if (isStopped()) return
     await handle.commit()
     if (handle.state !== 'committed') return
   }

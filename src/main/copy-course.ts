@@ -1,20 +1,16 @@
 import { asCopyError, CopyAborted, CopyError, CopyFailed, type ReceiverFault } from '../shared/errors.js'
 import type { ServerEvent } from '../shared/session.js'
 import { commitAll, compareRows } from './commitment.js'
+import { CopyClock } from './copy-clock.js'
+import type { HandleContext, Joining } from './handle-context.js'
 import type { CheckedOptions } from './manager-options.js'
 import { News } from './news.js'
-import { Pass } from './pass.js'
-import type { Producer } from './producer.js'
-import type { Receiver } from './receiver.js'
+import { type Cycle, Passes } from './passes.js'
+import type { Producer, ProducerEnd } from './producer.js'
+import type { Receiver, ReceiverContext } from './receiver.js'
 import { ReceiverGroup } from './receiver-group.js'
 import type { ReceiverHandle } from './receiver-handle.js'
-import { makeRing, type RingParts } from './ring-parts.js'
-import type { Moved } from './slice-totals.js'
-
-/** What one turn of the loop moved. */
-export interface Cycle extends Moved {
-  readonly pass: number
-}
+import { makeRing } from './ring-parts.js'
 
 /** `new → opening → open → done`, or `over` when it was given up. */
 type Phase = 'new' | 'opening' | 'open' | 'done' | 'over'
@@ -26,25 +22,21 @@ export interface CourseListener {
   changed(handle: ReceiverHandle): void
 }
 
-/** The course of one copy: opening, the turns of the loop, the barrier, the end. CopyManager is its public face. */
+/** The course of one copy: opening, the turns of the loop, passes, the barrier, the end. CopyManager is its public face. */
 export class CopyCourse {
-  readonly parts: RingParts
+  readonly group: ReceiverGroup
+  readonly passes: Passes
+  clock = new CopyClock()
   /** How receivers are committed at the barrier. */
   commitHow: 'one-by-one' | 'together' = 'together'
   readonly #producer: Producer
   readonly #options: CheckedOptions
   readonly #listener: CourseListener
-  readonly #group: ReceiverGroup
   readonly #news = new News()
   readonly #onAbort = () => this.#news.tell()
   #phase: Phase = 'new'
-  #pass: Pass | undefined
-  #taken: Moved = { messages: 0, bytes: 0 }
   #lastFault: ReceiverFault<Receiver> | undefined
   #closing: Promise<void> | undefined
-  #firstSliceAt: number | undefined
-  #openSeconds = 0
-  #seconds: number | undefined
 
   constructor(
     producer: Producer,
@@ -55,33 +47,26 @@ export class CopyCourse {
     this.#producer = producer
     this.#options = options
     this.#listener = listener
-    this.parts = makeRing(options.ring, () => {
-      this.#firstSliceAt ??= performance.now()
+    const parts = makeRing(options.ring, () => {
+      this.clock.published()
       this.#news.tell()
     })
-    const { ring, gate } = this.parts
-    const context = {
-      ring,
-      gate,
-      changed: (handle: ReceiverHandle) => {
+    this.passes = new Passes(producer, parts, () => this.#produced())
+    const context: HandleContext = {
+      ring: parts.ring,
+      gate: parts.gate,
+      before: (sequence) => parts.writer.totals.before(sequence),
+      changed: (handle) => {
         listener.changed(handle)
         this.#news.tell()
       },
-      event: (handle: ReceiverHandle, event: ServerEvent) => listener.event(event, handle.name),
+      event: (handle, event) => listener.event(event, handle.name),
     }
-    this.#group = new ReceiverGroup(receivers, context, options.pool)
+    this.group = new ReceiverGroup(receivers, context, options.pool)
   }
 
   get phase(): Phase {
     return this.#phase
-  }
-
-  get handles(): readonly ReceiverHandle[] {
-    return this.#group.handles
-  }
-
-  get pass(): Pass | undefined {
-    return this.#pass
   }
 
   /** The fault that was thrown last; what `CopyFailed` gives as its cause when nobody is left. */
@@ -89,42 +74,29 @@ export class CopyCourse {
     return this.#lastFault
   }
 
-  /** From open() to the start of COPY at both ends. */
-  get openSeconds(): number {
-    return this.#openSeconds
-  }
-
-  /** From the first slice until the end, or until now. */
-  get seconds(): number {
-    if (this.#firstSliceAt === undefined) return 0
-    return this.#seconds ?? (performance.now() - this.#firstSliceAt) / 1000
-  }
-
   /** As CopyManager.open. */
   async open(): Promise<void> {
     if (this.#phase !== 'new') throw new CopyError('COPY_STATE', 'open() was called before')
     this.#phase = 'opening'
-    const openedAt = performance.now()
+    this.clock = new CopyClock()
     this.#options.signal?.addEventListener('abort', this.#onAbort)
     await this.#refuseAborted()
-    const { session, deadlines } = this.#options
-    const context = { connectMs: deadlines.connect, session }
     try {
-      await this.#producer.open?.({ ...context, event: (event) => this.#listener.event(event, undefined) })
-      await this.#group.begin(context, 1, this.parts.writer.sequence)
+      const event = (event: ServerEvent): void => this.#listener.event(event, undefined)
+      await this.#producer.open?.({ ...this.#context, event })
+      await this.group.begin(this.#context, this.#joining())
     } catch (error) {
       await this.end('the copy could not be opened')
       throw new CopyFailed(asCopyError(error, 'start'))
     }
-    const pass = new Pass(1, this.#producer, this.parts, () => this.#produced())
-    this.#pass = pass
-    await this.#until(() => {
-      const ready = pass.isStarted && this.handles.every((handle) => handle.state !== 'opening')
-      return ready || this.#isAborted || pass.fault !== undefined
+    this.passes.run()
+    await this.#news.until(() => {
+      const ready = this.passes.isStarted && this.group.handles.every(({ state }) => state !== 'opening')
+      return ready || this.#isAborted || this.passes.fault !== undefined
     })
     await this.#refuseAborted()
     await this.#refuseProducerFault()
-    this.#openSeconds = (performance.now() - openedAt) / 1000
+    this.clock.opened()
     this.#phase = 'open'
   }
 
@@ -133,30 +105,48 @@ export class CopyCourse {
     if (this.#phase === 'new') await this.open()
     if (this.#phase === 'done') return undefined
     if (this.#phase !== 'open') throw new CopyError('COPY_STATE', 'the copy is over')
-    await this.#group.dropTold(this.#options.deadlines.abort)
+    await this.group.dropTold(this.#options.deadlines.abort)
     for (;;) {
       const seen = this.#news.version
       await this.#refuseAborted()
       this.#refuseFaults()
       await this.#refuseProducerFault()
-      const moved = this.#take()
+      const moved = this.passes.take()
       if (moved !== undefined) return moved
-      const active = this.#group.active
-      if (active.length === 0) {
+      if (this.group.active.length === 0) {
         await this.end('no receiver is left')
         throw new CopyFailed(this.#lastFault ?? new CopyError('COPY_STATE', 'no receiver is left'))
       }
-      const end = this.#pass?.end
-      if (end !== undefined && active.every((handle) => handle.completion !== undefined)) {
-        compareRows(active, end)
-        this.#refuseFaults()
-        await commitAll(active, this.commitHow)
-        this.#refuseFaults()
-        await this.#finish()
-        return undefined
+      const { end } = this.passes
+      const isBarrier = end !== undefined && this.group.isReady
+      if (isBarrier && this.group.waiting.length > 0) {
+        await this.#nextPass()
+      } else if (isBarrier || (end !== undefined && this.#options.atomicity === 'each')) {
+        await this.#commit(end)
+        if (this.group.active.every((handle) => handle.isDone)) return this.#finish()
+        if (isBarrier) continue
       }
       await this.#news.wait(seen)
     }
+  }
+
+  /** As CopyManager.reconcile. */
+  async reconcile(receiver: Receiver, from: 'cursor' | 'start'): Promise<void> {
+    const handle = this.group.handleOf(receiver)
+    this.#requireOpen('reconcile')
+    if (from === 'cursor') handle.reconcile(this.passes.end !== undefined)
+    else {
+      this.#requireRepeat()
+      await handle.reconcileFromStart(this.#options.deadlines.abort)
+    }
+    this.group.reconciled(handle)
+  }
+
+  /** As CopyManager.attach. */
+  attach(receiver: Receiver): void {
+    this.#requireOpen('attach')
+    this.#requireRepeat()
+    this.group.attach(receiver)
   }
 
   /** Gives up what is not final and lets go of everything: connections, threads, listeners. Once. */
@@ -165,42 +155,49 @@ export class CopyCourse {
     return this.#closing
   }
 
-  /** What was published since the last turn; the slots behind it may be reused as far as the caller is concerned. */
-  #take(): Cycle | undefined {
-    const { writer, gate } = this.parts
-    const { messages, bytes } = writer.totals
-    const moved = { messages: messages - this.#taken.messages, bytes: bytes - this.#taken.bytes }
-    if (moved.messages === 0 && moved.bytes === 0) return undefined
-    this.#taken = { messages, bytes }
-    gate.take(writer.sequence)
-    return { ...moved, pass: this.#pass?.number ?? 0 }
+  get #context(): ReceiverContext {
+    return { connectMs: this.#options.deadlines.connect, session: this.#options.session }
   }
 
-  async #finish(): Promise<void> {
-    if (this.#firstSliceAt !== undefined) this.#seconds = (performance.now() - this.#firstSliceAt) / 1000
-    for (const { receiver, completion } of this.handles) {
+  #joining(): Joining {
+    const sequence = this.passes.prepare()
+    return { pass: this.passes.number, sequence, stallMs: this.#options.deadlines.stall }
+  }
+
+  async #nextPass(): Promise<void> {
+    await this.group.beginWaiting(this.#context, () => this.#joining())
+    this.passes.run()
+  }
+
+  async #commit(end: ProducerEnd): Promise<void> {
+    compareRows(this.group.active, end)
+    // told before anybody commits: under `abort` it is the end
+    this.#refuseFaults()
+    await commitAll(this.group.active, this.commitHow, () => this.#isAborted)
+  }
+
+  async #finish(): Promise<undefined> {
+    this.clock.finished()
+    for (const { receiver, completion } of this.group.handles) {
       receiver.count = completion?.rows
       receiver.command = completion?.command
     }
     await this.end('')
     this.#phase = 'done'
+    return undefined
   }
 
   async #letGo(reason: string): Promise<void> {
     this.#phase = 'over'
     const { abort } = this.#options.deadlines
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    const pass = this.#pass
-    await Promise.all([
-      pass?.end === undefined ? pass?.stop(this.#producer, abort) : undefined,
-      this.#group.giveUp(reason, abort),
-    ])
-    await Promise.all([this.#group.end(abort), this.#producer.close?.(abort)])
+    await Promise.all([this.passes.stop(abort), this.group.giveUp(reason, abort)])
+    await Promise.all([this.group.end(abort), this.#producer.close?.(abort)])
   }
 
-  /** The producer delivered everything, or failed. */
+  /** The source accepted, or the pass is over. */
   #produced(): void {
-    if (this.#pass?.end !== undefined) for (const handle of this.handles) handle.ended()
+    if (this.passes.end !== undefined) for (const handle of this.group.handles) handle.ended()
     this.#news.tell()
   }
 
@@ -211,28 +208,35 @@ export class CopyCourse {
   async #refuseAborted(): Promise<void> {
     if (!this.#isAborted) return
     await this.end('the signal fired')
-    throw new CopyAborted('the copy was aborted by its signal', { cause: this.#options.signal?.reason })
+    const { reason: cause } = this.#options.signal as AbortSignal
+    throw new CopyAborted('the copy was aborted by its signal', { cause }, this.group.committed)
   }
 
   #refuseFaults(): void {
-    const fault = this.#group.takeFaults()
+    const fault = this.group.takeFaults()
     if (fault === undefined) return
     this.#lastFault = fault
     throw fault
   }
 
   async #refuseProducerFault(): Promise<void> {
-    const fault = this.#pass?.fault
+    const { fault } = this.passes
     if (fault === undefined) return
     await this.end(fault.message)
-    throw new CopyFailed(fault)
+    throw new CopyFailed(fault, this.group.committed)
   }
 
-  async #until(isTrue: () => boolean): Promise<void> {
-    for (;;) {
-      const seen = this.#news.version
-      if (isTrue()) return
-      await this.#news.wait(seen)
-    }
+  #requireOpen(what: string): void {
+    if (this.#phase !== 'open')
+      throw new CopyError('COPY_STATE', `${what}(): the copy is ${this.#phase}, not under way`)
+  }
+
+  #requireRepeat(): void {
+    if (this.#producer.canRepeat) return
+    const how = 'give a function that returns what can be iterated, or a COPY statement'
+    throw new CopyError(
+      'COPY_STATE',
+      `${this.#producer.name} can run only once, which rules out a further pass: ${how}`,
+    )
   }
 }

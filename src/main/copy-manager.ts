@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { CopyAborted, CopyFailed, type ReceiverFault } from '../shared/errors.js'
 import type { ServerEvent } from '../shared/session.js'
-import { CopyCourse, type Cycle } from './copy-course.js'
+import { CopyCourse } from './copy-course.js'
 import { type CopyManagerOptions, checkOptions } from './manager-options.js'
 import { type CopyResult, type CopyStats, type Outcome, outcomeOf, statsOf } from './outcome.js'
+import type { Cycle } from './passes.js'
 import type { Producer } from './producer.js'
 import type { Receiver } from './receiver.js'
 
@@ -43,7 +44,8 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     this.#course = new CopyCourse(producer, receivers, checkOptions(options), {
       event: (event, receiver) => this.#tell(event, receiver),
       changed: ({ receiver, state }) => {
-        if (state === 'faulted') takingPart.delete(receiver)
+        if (state === 'faulted' || state === 'dropped') takingPart.delete(receiver)
+        else takingPart.add(receiver)
       },
     })
   }
@@ -104,11 +106,33 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     }
   }
 
+  /**
+   * Takes a faulted receiver back; call it before the next turn of the loop, or the receiver is dropped. `cursor`,
+   * unless given: it goes on where it stood: a callable gets the slice it threw on again, a connection that stalled
+   * goes on behind what it was handed. `start`: it gives up what it did and takes part in a further pass over the same
+   * data, together with all others that wait for one. Resolves when accepted, before that pass.
+   * @throws CopyError COPY_STATE when that cannot be: no fault, a connection that is gone or a server that refused the
+   *   data (`cursor`), a producer that cannot run again (`start`), a copy that is over
+   */
+  reconcile(receiver: Receiver, options: { readonly from?: 'cursor' | 'start' } = {}): Promise<void> {
+    return this.#course.reconcile(receiver, options.from ?? 'cursor')
+  }
+
+  /**
+   * One more receiver for a copy under way: it is fed by a further pass over the same data.
+   * @throws CopyError COPY_STATE when the copy is over, or its producer cannot run again
+   */
+  attach(receiver: Receiver): void {
+    this.#course.attach(receiver)
+  }
+
   /** Ends the copy and lets go of everything. Before `done` that is an abort. @throws CopyAborted then */
   async close(): Promise<void> {
     const { phase } = this.#course
     await this.#course.end('the copy was aborted')
-    if (phase === 'opening' || phase === 'open') throw new CopyAborted('the copy was closed before its end')
+    if (phase === 'opening' || phase === 'open') {
+      throw new CopyAborted('the copy was closed before its end', {}, this.#course.group.committed)
+    }
   }
 
   /** Ends the copy and lets go of everything, without an error, so that it hides none. */
@@ -118,27 +142,26 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
 
   /** How far everybody is: cheap, at any time. */
   stats(): CopyStats {
-    const { handles, parts, pass, seconds } = this.#course
-    return statsOf(handles, parts, pass?.number ?? 0, seconds)
+    const { group, passes, clock } = this.#course
+    return statsOf(group.handles, passes.number, passes.totals, passes.first, clock.seconds)
   }
 
   /** What became of each receiver, in the order they were given. */
   get outcomes(): readonly Outcome[] {
-    return this.#course.handles.map((handle) => outcomeOf(handle, this.#course.parts))
+    return this.#course.group.handles.map(outcomeOf)
   }
 
   async #decide(fault: ReceiverFault<Receiver>, onFault: OnFault): Promise<void> {
     if (onFault === 'isolate') return
     if (onFault === 'abort') {
-      const committed = this.outcomes.filter(({ state }) => state === 'committed').map(({ name }) => name)
       await this.#course.end(fault.message)
-      throw new CopyFailed(fault, committed)
+      throw new CopyFailed(fault, this.#course.group.committed)
     }
     try {
       await onFault(fault, this)
     } catch (cause) {
       await this.#course.end('onFault threw')
-      throw new CopyAborted('onFault threw', { cause })
+      throw new CopyAborted('onFault threw', { cause }, this.#course.group.committed)
     }
   }
 
@@ -159,10 +182,11 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
   }
 
   #result(): CopyResult {
-    const { parts, pass, seconds, openSeconds } = this.#course
-    const { messages, bytes } = parts.writer.totals
+    const { passes, clock } = this.#course
+    const { seconds, openSeconds } = clock
+    const { messages, bytes, end } = passes.first
     const receivers = this.outcomes
-    const rows = pass?.end?.rows ?? receivers.find((outcome) => outcome.rows !== undefined)?.rows
+    const rows = end?.rows ?? receivers.find((outcome) => outcome.rows !== undefined)?.rows
     return { messages, bytes, ...(rows !== undefined && { rows }), seconds, openSeconds, receivers }
   }
 }

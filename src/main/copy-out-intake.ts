@@ -81,7 +81,8 @@ export class CopyOutIntake {
   memory(): Uint8Array {
     if (this.#state !== 'copying' || this.#writer === undefined) return this.#plain
     const { memory, out, limit, isFull } = this.#writer
-    if (!isFull) return memory.subarray(out, limit)
+    // what is held goes into the slot first, though room may have been found for it already
+    if (!isFull && this.#held === undefined) return memory.subarray(out, limit)
     return memory.subarray(this.#scratch, this.#scratch + SCRATCH_BYTES)
   }
 

@@ -7,6 +7,8 @@ import type { WorkerPool } from './worker-pool.js'
 export interface Deadlines {
   /** Connecting and authenticating, for each connection; 10,000 unless given. */
   readonly connect?: number
+  /** How long a receiver may take nothing of what it was handed, before that is a fault; 0, never, unless given. */
+  readonly stall?: number
   /** Bringing a connection back to a message boundary when a copy is given up, before it is closed; 5,000 unless given. */
   readonly abort?: number
 }
@@ -14,6 +16,11 @@ export interface Deadlines {
 export interface CopyManagerOptions {
   /** Aborts the copy; its reason becomes the cause of CopyAborted. */
   readonly signal?: AbortSignal
+  /**
+   * `barrier`, unless given: nobody commits before everybody is complete. `each`: each commits as soon as it is
+   * complete and its rows are counted.
+   */
+  readonly atomicity?: 'barrier' | 'each'
   readonly ring?: RingOptions
   /** Worker threads to use, shared with other copies; its own unless given. */
   readonly pool?: WorkerPool
@@ -22,8 +29,9 @@ export interface CopyManagerOptions {
   readonly deadlines?: Deadlines
 }
 
-const KNOWN = ['signal', 'ring', 'pool', 'session', 'deadlines']
-const DEFAULT_DEADLINES = { connect: 10_000, abort: 5_000 }
+const KNOWN = ['signal', 'ring', 'pool', 'session', 'deadlines', 'atomicity']
+const DEFAULT_DEADLINES = { connect: 10_000, stall: 0, abort: 5_000 }
+const ATOMICITIES = ['barrier', 'each']
 const MAX_MS = 2 ** 31 - 1
 
 /** Options with the defaults filled in. */
@@ -45,6 +53,12 @@ export const checkOptions = (
   refuseUnknown(options.deadlines ?? {}, Object.keys(DEFAULT_DEADLINES), 'option deadlines.')
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     throw new CopyError('COPY_OPTION', 'signal must be an AbortSignal')
+  }
+  if (options.atomicity !== undefined && !ATOMICITIES.includes(options.atomicity)) {
+    throw new CopyError(
+      'COPY_OPTION',
+      `atomicity must be one of ${ATOMICITIES.join(', ')}, not ${String(options.atomicity)}`,
+    )
   }
   ringShape(options.ring)
   const deadlines = { ...DEFAULT_DEADLINES, ...options.deadlines }

@@ -22,4 +22,13 @@ export class News {
       this.#wake = resolve
     })
   }
+
+  /** Settles once `isTrue`, which is asked after each piece of news. */
+  async until(isTrue: () => boolean): Promise<void> {
+    for (;;) {
+      const seen = this.#version
+      if (isTrue()) return
+      await this.wait(seen)
+    }
+  }
 }

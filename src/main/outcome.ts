@@ -1,6 +1,7 @@
 import type { CopyError } from '../shared/errors.js'
-import type { ReceiverHandle, ReceiverState } from './receiver-handle.js'
-import type { RingParts } from './ring-parts.js'
+import type { ReceiverHandle } from './receiver-handle.js'
+import type { ReceiverState } from './receiver-state.js'
+import type { Moved } from './slice-totals.js'
 
 /** What became of one receiver. */
 export interface Outcome {
@@ -12,6 +13,8 @@ export interface Outcome {
   readonly bytes: number
   /** From the begin of its pass to its completion. */
   readonly seconds: number
+  /** Passes that it took part in: more than one after a reconcile from the start. */
+  readonly passes: number
   readonly fault?: CopyError
 }
 
@@ -31,7 +34,7 @@ export interface CopyResult {
   readonly receivers: readonly Outcome[]
 }
 
-/** How far one receiver is. */
+/** How far one receiver is in its pass. */
 export interface ReceiverStats {
   readonly name: string
   readonly state: ReceiverState
@@ -50,25 +53,34 @@ export interface CopyStats {
   readonly receivers: readonly ReceiverStats[]
 }
 
-export const outcomeOf = (handle: ReceiverHandle, parts: RingParts): Outcome => ({
+export const outcomeOf = (handle: ReceiverHandle): Outcome => ({
   name: handle.name,
   state: handle.state,
   ...(handle.completion?.rows !== undefined && { rows: handle.completion.rows }),
-  bytes: parts.writer.totals.before(handle.cursor).bytes,
+  bytes: handle.progress.bytes,
   seconds: handle.seconds,
+  passes: handle.passes,
   ...(handle.fault !== undefined && { fault: handle.fault }),
 })
 
+/** @param first what the first pass moved: what a receiver that is done has, whatever pass is under way */
 export const statsOf = (
   handles: readonly ReceiverHandle[],
-  parts: RingParts,
   pass: number,
+  totals: Moved,
+  first: Moved,
   seconds: number,
 ): CopyStats => {
-  const { totals } = parts.writer
   const receivers = handles.map((handle) => {
-    const { messages, bytes } = totals.before(handle.cursor)
-    return { name: handle.name, state: handle.state, messages, bytes, lagBytes: totals.bytes - bytes }
+    const { messages, bytes } = handle.progress
+    const due = handle.completion === undefined ? totals : first
+    return {
+      name: handle.name,
+      state: handle.state,
+      messages,
+      bytes,
+      lagBytes: Math.max(0, due.bytes - bytes),
+    }
   })
   return { pass, messages: totals.messages, bytes: totals.bytes, seconds, receivers }
 }

@@ -1,8 +1,9 @@
-import { asCopyError, ProducerFault } from '../shared/errors.js'
+import { asCopyError, CopyError, ProducerFault } from '../shared/errors.js'
 import { STREAM_STATE } from '../shared/ring-cells.js'
 import type { Producer, ProducerEnd } from './producer.js'
 import { ProducerStream } from './producer-stream.js'
 import type { RingParts } from './ring-parts.js'
+import type { Moved } from './slice-totals.js'
 
 /** One run of the producer through the ring. */
 export class Pass {
@@ -11,21 +12,34 @@ export class Pass {
   readonly firstSequence: number
   readonly #parts: RingParts
   readonly #stream: ProducerStream
-  readonly #producing: Promise<void>
+  readonly #producer: Producer
+  readonly #changed: () => void
+  /** What the first pass moved, which every further one must repeat. */
+  readonly #first: Moved | undefined
+  #producing: Promise<void> = Promise.resolve()
   #isStarted = false
   #end: ProducerEnd | undefined
   #fault: ProducerFault | undefined
 
-  constructor(number: number, producer: Producer, parts: RingParts, changed: () => void) {
+  /** @param first what the first pass moved, for a further one */
+  constructor(number: number, producer: Producer, parts: RingParts, changed: () => void, first?: Moved) {
     this.number = number
+    this.#first = first
     this.#parts = parts
     this.firstSequence = parts.writer.sequence
     this.#stream = new ProducerStream(parts, number, () => {
       this.#isStarted = true
       changed()
     })
+    // before any receiver is told of the pass: the end of the last one must not be taken for the end of this one
     parts.writer.setState(STREAM_STATE.open)
-    this.#producing = this.#produce(producer).finally(changed)
+    this.#changed = changed
+    this.#producer = producer
+  }
+
+  /** Lets the producer run. Its receivers gate the ring already. */
+  run(): void {
+    this.#producing = this.#produce().finally(this.#changed)
   }
 
   /** Whether the source has accepted: rows may come. */
@@ -43,19 +57,32 @@ export class Pass {
   }
 
   /** Gives the pass up: receivers are told that nothing more will come. Settles when the producer has stopped. */
-  async stop(producer: Producer, deadlineMs: number): Promise<void> {
+  async stop(deadlineMs: number): Promise<void> {
     this.#stream.stop()
     this.#parts.writer.setState(STREAM_STATE.aborted)
     this.#parts.gate.wake()
-    await producer.abort?.(deadlineMs)
+    await this.#producer.abort?.(deadlineMs)
     await this.#producing
   }
 
-  async #produce(producer: Producer): Promise<void> {
+  /** Under one snapshot a second run gives what the first gave; if not, its receivers would differ from the others. */
+  #compare(): void {
+    const { messages, bytes } = this.#parts.writer.totals
+    if (this.#first === undefined || (this.#first.messages === messages && this.#first.bytes === bytes))
+      return
+    throw new CopyError(
+      'COPY_COUNT_MISMATCH',
+      `pass ${this.number} gave ${messages} messages of ${bytes} bytes, the first ${this.#first.messages} of ${this.#first.bytes}`,
+      { phase: 'complete' },
+    )
+  }
+
+  async #produce(): Promise<void> {
     try {
-      const end = await producer.produce(this.#stream)
+      const end = await this.#producer.produce(this.#stream)
       await this.#stream.flush()
       if (this.#stream.isStopped) return
+      this.#compare()
       this.#end = end
       this.#parts.writer.setState(STREAM_STATE.ended)
     } catch (error) {

@@ -28,6 +28,8 @@ export interface Producer {
   readonly name: string
   /** Whether `produce` may be called once more, for a further pass over the same data. */
   readonly canRepeat: boolean
+  /** Told of what the caller's loop has taken, for totals; optional. */
+  moved?(moved: { readonly messages: number; readonly bytes: number; readonly pass: number }): void
   /** Prepares, such as connecting. Called once, before anything else. */
   open?(context: ProducerContext): Promise<void>
   /**

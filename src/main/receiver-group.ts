@@ -1,64 +1,109 @@
 import { CopyError, ReceiverFault } from '../shared/errors.js'
 import type { Report } from '../shared/receiver-life.js'
+import type { HandleContext, Joining } from './handle-context.js'
 import type { Receiver, ReceiverContext } from './receiver.js'
-import { type HandleContext, ReceiverHandle } from './receiver-handle.js'
+import { ReceiverHandle } from './receiver-handle.js'
 import { LocalLink, type ReceiverLink, WorkerLink } from './receiver-link.js'
 import { WorkerPool } from './worker-pool.js'
 
 type MakeLink = (heard: (report: Report) => void) => ReceiverLink
 
+/** Threads of a copy's own pool beyond its receivers: for those that join late. They start when they are needed. */
+const ROOM_TO_ATTACH = 64
+
 /** All receivers of one copy, in the order they were given, with the threads they live in. */
 export class ReceiverGroup {
-  readonly handles: readonly ReceiverHandle[]
+  readonly #handles: ReceiverHandle[] = []
+  readonly #context: HandleContext
   readonly #ownPool: WorkerPool | undefined
   readonly #pool: WorkerPool
+  /** How each receiver's life is made, once it has been placed. */
+  readonly #makers = new Map<ReceiverHandle, MakeLink>()
   #reserved = 0
-  /** Faults that the caller has been told of. */
+  /** Those whose fault the caller has been told of. */
   readonly #told = new Set<ReceiverHandle>()
 
   /** @throws CopyError COPY_OPTION for no receivers, or one that is given twice */
   constructor(receivers: readonly Receiver[], context: HandleContext, pool: WorkerPool | undefined) {
     if (receivers.length === 0) throw new CopyError('COPY_OPTION', 'at least one receiver is needed')
-    if (new Set(receivers).size !== receivers.length)
-      throw new CopyError('COPY_OPTION', 'the same receiver is given twice')
-    const names = namesOf(receivers)
-    this.handles = receivers.map((receiver, i) => new ReceiverHandle(receiver, names[i] as string, context))
-    this.#ownPool = pool === undefined ? new WorkerPool({ threads: receivers.length, idleMs: 0 }) : undefined
+    this.#context = context
+    for (const receiver of receivers) this.#add(receiver)
+    const threads = receivers.length + ROOM_TO_ATTACH
+    this.#ownPool = pool === undefined ? new WorkerPool({ threads, idleMs: 0 }) : undefined
     this.#pool = pool ?? (this.#ownPool as WorkerPool)
+  }
+
+  get handles(): readonly ReceiverHandle[] {
+    return this.#handles
   }
 
   /** Those that the copy goes on with. */
   get active(): readonly ReceiverHandle[] {
-    return this.handles.filter((handle) => handle.isDone || !handle.isFinal)
+    return this.#handles.filter((handle) => handle.isDone || !handle.isFinal)
   }
 
-  /** Starts every receiver's life at `sequence`. One that cannot even be placed is faulted. */
-  async begin(context: ReceiverContext, pass: number, sequence: number): Promise<void> {
-    const links = new Map<ReceiverHandle, MakeLink>()
-    let threads = 0
-    const place = async (handle: ReceiverHandle): Promise<void> => {
-      try {
-        const placement = await handle.receiver.place(context)
-        if (placement.thread === 'worker') threads += 1
-        links.set(handle, (heard) =>
-          placement.thread === 'main'
-            ? new LocalLink(placement.makeTarget, handle.ticket, heard)
-            : new WorkerLink(placement.plan, handle.ticket, this.#pool, heard),
-        )
-      } catch (error) {
-        handle.fail(error)
+  /** Whether all that the copy goes on with are complete, or wait for a further pass. */
+  get isReady(): boolean {
+    return this.active.every(
+      ({ completion, state }) => state === 'waiting' || (completion !== undefined && state !== 'faulted'),
+    )
+  }
+
+  /** Names of those whose COMMIT was answered. */
+  get committed(): readonly string[] {
+    return this.#handles.filter(({ state }) => state === 'committed').map(({ name }) => name)
+  }
+
+  get waiting(): readonly ReceiverHandle[] {
+    return this.#handles.filter((handle) => handle.state === 'waiting')
+  }
+
+  /** @throws CopyError COPY_STATE when the receiver takes no part in this copy */
+  handleOf(receiver: Receiver): ReceiverHandle {
+    const found = this.#handles.find((handle) => handle.receiver === receiver)
+    if (found === undefined) throw new CopyError('COPY_STATE', 'that receiver takes no part in this copy')
+    return found
+  }
+
+  /** Starts every receiver's life. One that cannot even be placed is faulted. */
+  async begin(context: ReceiverContext, joining: Joining): Promise<void> {
+    const threads = await Promise.all(this.#handles.map((handle) => this.#place(handle, context)))
+    const needed = threads.reduce((sum, count) => sum + count, 0)
+    await this.#pool.reserve(needed)
+    this.#reserved = needed
+    this.#beginAll(this.#handles, joining)
+  }
+
+  /** Starts those that wait for a pass. Threads that late ones need are taken only if they are free. */
+  async beginWaiting(context: ReceiverContext, joining: () => Joining): Promise<void> {
+    const waiting = this.waiting
+    for (const handle of waiting) {
+      if (this.#makers.has(handle)) continue
+      const threads = await this.#place(handle, context)
+      if (this.#pool.tryReserve(threads)) {
+        this.#reserved += threads
+      } else {
+        this.#makers.delete(handle)
+        handle.fail(new CopyError('COPY_STATE', 'the pool has no free thread for a receiver that joins late'))
       }
     }
-    await Promise.all(this.handles.map(place))
-    await this.#pool.reserve(threads)
-    this.#reserved = threads
-    for (const [handle, makeLink] of links) handle.begin(makeLink, pass, sequence)
+    this.#beginAll(waiting, joining())
+  }
+
+  /** One more receiver, for the next pass. @throws CopyError COPY_OPTION when it takes part already */
+  attach(receiver: Receiver): void {
+    this.#add(receiver).wait()
+  }
+
+  /** Forgets that the fault was told: what comes next is news. */
+  reconciled(handle: ReceiverHandle): void {
+    this.#told.delete(handle)
   }
 
   /** Takes the faults that the caller has not been told of; undefined when there are none. */
   takeFaults(): ReceiverFault<Receiver> | undefined {
     const faults = new Map<Receiver, CopyError>()
-    for (const handle of this.handles) {
+    for (const handle of this.#handles) {
       if (handle.state !== 'faulted' || this.#told.has(handle) || handle.fault === undefined) continue
       this.#told.add(handle)
       faults.set(handle.receiver, handle.fault)
@@ -68,17 +113,16 @@ export class ReceiverGroup {
 
   /** Goes on without those whose faults were told and not mended. */
   async dropTold(deadlineMs: number): Promise<void> {
-    const dropped = this.handles.filter((handle) => handle.state === 'faulted' && this.#told.has(handle))
+    const dropped = this.#handles.filter((handle) => handle.state === 'faulted' && this.#told.has(handle))
     await Promise.all(dropped.map((handle) => handle.letGo('dropped', 'dropped after a fault', deadlineMs)))
   }
 
   /** Gives up all that is not final. */
   async giveUp(reason: string, deadlineMs: number): Promise<void> {
-    const open = this.handles.filter((handle) => !handle.isFinal)
+    const open = this.#handles.filter((handle) => !handle.isFinal)
     await Promise.all(
       open.map((handle) => {
-        const state =
-          handle.state === 'completed' || handle.state === 'committing' ? 'rolled-back' : 'aborted'
+        const state = handle.completion === undefined ? 'aborted' : 'rolled-back'
         return handle.letGo(state, reason, deadlineMs)
       }),
     )
@@ -86,20 +130,51 @@ export class ReceiverGroup {
 
   /** Ends every life and gives the threads back. All must be final. */
   async end(deadlineMs: number): Promise<void> {
-    await Promise.all(this.handles.map((handle) => handle.end(deadlineMs)))
+    await Promise.all(this.#handles.map((handle) => handle.end(deadlineMs)))
     this.#pool.release(this.#reserved)
     this.#reserved = 0
     await this.#ownPool?.close()
   }
-}
 
-/** A name for each: its own, else `receiver 1`, …; equal names get a number. */
-const namesOf = (receivers: readonly Receiver[]): string[] => {
-  const seen = new Map<string, number>()
-  return receivers.map((receiver, i) => {
-    const name = receiver.name ?? `receiver ${i + 1}`
-    const times = (seen.get(name) ?? 0) + 1
-    seen.set(name, times)
-    return times === 1 ? name : `${name} (${times})`
-  })
+  #add(receiver: Receiver): ReceiverHandle {
+    if (this.#handles.some((handle) => handle.receiver === receiver)) {
+      throw new CopyError('COPY_OPTION', 'the same receiver is given twice')
+    }
+    const handle = new ReceiverHandle(receiver, this.#nameFor(receiver), this.#context)
+    this.#handles.push(handle)
+    return handle
+  }
+
+  /** Its own name, else `receiver 1`, …; one that is taken gets a number. */
+  #nameFor(receiver: Receiver): string {
+    const name = receiver.name ?? `receiver ${this.#handles.length + 1}`
+    const isTaken = (wanted: string): boolean => this.#handles.some((handle) => handle.name === wanted)
+    for (let times = 1; ; times++) {
+      const wanted = times === 1 ? name : `${name} (${times})`
+      if (!isTaken(wanted)) return wanted
+    }
+  }
+
+  /** Learns where a receiver lives. @returns how many threads that takes */
+  async #place(handle: ReceiverHandle, context: ReceiverContext): Promise<number> {
+    try {
+      const placement = await handle.receiver.place(context)
+      this.#makers.set(handle, (heard) =>
+        placement.thread === 'main'
+          ? new LocalLink(placement.makeTarget, handle.ticket, heard)
+          : new WorkerLink(placement.plan, handle.ticket, this.#pool, heard),
+      )
+      return placement.thread === 'worker' ? 1 : 0
+    } catch (error) {
+      handle.fail(error)
+      return 0
+    }
+  }
+
+  #beginAll(handles: readonly ReceiverHandle[], joining: Joining): void {
+    for (const handle of handles) {
+      const makeLink = this.#makers.get(handle)
+      if (makeLink !== undefined && handle.state !== 'faulted') handle.begin(makeLink, joining)
+    }
+  }
 }

@@ -1,41 +1,19 @@
-import { asCopyError, type CopyError } from '../shared/errors.js'
+import { asCopyError, CopyError } from '../shared/errors.js'
 import type { Completion, ReceiverCommand } from '../shared/messages.js'
 import type { Report } from '../shared/receiver-life.js'
 import type { RingTicket } from '../shared/ring-reader.js'
 import { toCell } from '../shared/sequence.js'
-import type { ServerEvent } from '../shared/session.js'
 import { within } from './deadline.js'
+import type { HandleContext, Joining } from './handle-context.js'
 import type { Receiver } from './receiver.js'
 import type { ReceiverLink } from './receiver-link.js'
-import type { Ring } from './ring.js'
-import type { RingGate } from './ring-gate.js'
-
-/**
- * `opening → receiving → (faulted → dropped) → completing → completed → committing → committed`, and the ends
- * `rolled-back` (complete, then given up) and `aborted` (given up before).
- */
-export type ReceiverState =
-  | 'opening'
-  | 'receiving'
-  | 'faulted'
-  | 'dropped'
-  | 'completing'
-  | 'completed'
-  | 'committing'
-  | 'committed'
-  | 'rolled-back'
-  | 'aborted'
+import { isDone, isFinal, type ReceiverState } from './receiver-state.js'
+import type { Moved } from './slice-totals.js'
 
 /** A thread that does not answer in its deadline and this much more is ended. */
 const KILL_GRACE_MS = 1000
 
-export interface HandleContext {
-  readonly ring: Ring
-  readonly gate: RingGate
-  /** Something about a receiver changed. */
-  readonly changed: (handle: ReceiverHandle) => void
-  readonly event: (handle: ReceiverHandle, event: ServerEvent) => void
-}
+const NOTHING: Moved = { messages: 0, bytes: 0 }
 
 /** Main's face of one receiver: what state it is in, and how to tell it things. */
 export class ReceiverHandle {
@@ -47,7 +25,9 @@ export class ReceiverHandle {
   #link: ReceiverLink | undefined
   #completion: Completion | undefined
   #fault: CopyError | undefined
-  #cursor = 0
+  #resumable = false
+  #progress: Moved = NOTHING
+  #passes = 0
   #beganAt = 0
   #seconds = 0
   #aborted: (() => void) | undefined
@@ -72,35 +52,54 @@ export class ReceiverHandle {
     return this.#completion
   }
 
+  /** Passes that it took part in. */
+  get passes(): number {
+    return this.#passes
+  }
+
   /** From the begin of its pass to its completion. */
   get seconds(): number {
     return this.#seconds
   }
 
-  /** Whether nothing can be awaited from it any more. */
   get isFinal(): boolean {
-    return ['dropped', 'committed', 'rolled-back', 'aborted'].includes(this.#state) || this.isDone
+    return isFinal(this.#state) || this.isDone
   }
 
-  /** Whether all of its data arrived and, where it commits, is committed. */
   get isDone(): boolean {
-    return this.#state === 'committed' || (this.#state === 'completed' && this.#completion?.commits === false)
+    return isDone(this.#state, this.#completion)
   }
 
-  /** Sequence up to which it has let go of the slices; what it had when it left the ring, afterwards. */
-  get cursor(): number {
-    this.#cursor = this.#context.gate.cursor(this.ticket.receiver) ?? this.#cursor
-    return this.#cursor
+  /** What it has let go of in its pass; where it stood when it left the ring, afterwards. */
+  get progress(): Moved {
+    const cursor = this.#context.gate.cursor(this.ticket.receiver)
+    if (cursor !== undefined) this.#progress = this.#context.before(cursor)
+    return this.#progress
   }
 
-  /** Takes part in a pass from `sequence` on, by this link. */
-  begin(makeLink: (heard: (report: Report) => void) => ReceiverLink, pass: number, sequence: number): void {
-    this.#context.ring.cells.setCursor(this.ticket.receiver, toCell(sequence))
-    this.#context.gate.add(this.ticket.receiver, sequence)
-    this.#cursor = sequence
+  /** Takes part in a pass, by the link it has or a new one. */
+  begin(makeLink: (heard: (report: Report) => void) => ReceiverLink, joining: Joining): void {
+    const { ring, gate } = this.#context
+    ring.cells.setCursor(this.ticket.receiver, toCell(joining.sequence))
+    gate.add(this.ticket.receiver, joining.sequence)
+    this.#progress = NOTHING
+    this.#completion = undefined
+    this.#passes += 1
     this.#beganAt = performance.now()
-    this.#link ??= makeLink((report) => this.#hear(report))
-    this.#send({ type: 'begin', pass, sequence })
+    if (this.#link === undefined) {
+      const link = makeLink((report) => this.#hear(report))
+      this.#link = link
+      link.over.then(() => {
+        if (this.#link === link) this.#link = undefined
+      })
+    }
+    this.#enter('opening')
+    this.#send({ type: 'begin', ...joining })
+  }
+
+  /** It joined late: the next pass begins with it. */
+  wait(): void {
+    this.#enter('waiting')
   }
 
   /** The producer delivered everything. */
@@ -120,15 +119,41 @@ export class ReceiverHandle {
 
   /** Something about it was found on the main thread, such as a wrong count. */
   fail(cause: unknown): void {
-    this.#hear({ type: 'fault', cause })
+    this.#hear({ type: 'fault', cause, resumable: false })
+  }
+
+  /**
+   * Goes on from the read cursor after a fault.
+   * @throws CopyError COPY_STATE when it cannot, saying why
+   */
+  reconcile(passEnded: boolean): void {
+    this.#requireFaulted()
+    if (!this.#resumable) {
+      const why = `${this.name} cannot go on from where it stood, since ${this.#fault?.message}`
+      throw new CopyError('COPY_STATE', `${why}; reconcile it with { from: 'start' }`, {
+        receiver: this.name,
+      })
+    }
+    this.#fault = undefined
+    this.#enter(passEnded ? 'completing' : 'receiving')
+    this.#send({ type: 'reconcile' })
+  }
+
+  /** Gives up what it did, to take part in the next pass from its start. @throws CopyError COPY_STATE without a fault */
+  async reconcileFromStart(deadlineMs: number): Promise<void> {
+    this.#requireFaulted()
+    await this.letGo('waiting', 'reconciled from the start', deadlineMs)
+    this.#fault = undefined
+    this.#completion = undefined
+    this.#progress = NOTHING
   }
 
   /**
    * Gives up what it has begun and lets go of the ring, by force when it does not do so in time.
-   * @param state the end that this is: dropped, aborted or rolled-back
+   * @param state what it is then
    */
   async letGo(
-    state: 'dropped' | 'aborted' | 'rolled-back',
+    state: 'dropped' | 'aborted' | 'rolled-back' | 'waiting',
     reason: string,
     deadlineMs: number,
   ): Promise<void> {
@@ -162,6 +187,12 @@ export class ReceiverHandle {
     this.#link?.send(command)
   }
 
+  #requireFaulted(): void {
+    if (this.#state === 'faulted') return
+    const message = `${this.name} has no fault to reconcile: it is ${this.#state}`
+    throw new CopyError('COPY_STATE', message, { receiver: this.name })
+  }
+
   #hear(report: Report): void {
     switch (report.type) {
       case 'started':
@@ -188,19 +219,24 @@ export class ReceiverHandle {
         this.#aborted?.()
         break
       case 'fault':
-        if (this.isFinal || this.#state === 'faulted') break
-        this.#fault = asCopyError(report.cause, 'copy').with({ receiver: this.name })
-        this.#enter('faulted')
-        this.#committed?.()
+        this.#faulted(report.cause, report.resumable)
         break
       default:
         this.fail(new TypeError(`unknown report ${JSON.stringify(report satisfies never)}`))
     }
   }
 
+  #faulted(cause: unknown, resumable: boolean): void {
+    if (this.isFinal) return
+    this.#fault = asCopyError(cause, 'copy').with({ receiver: this.name })
+    this.#resumable = resumable
+    this.#enter('faulted')
+    this.#committed?.()
+  }
+
   #leaveRing(): void {
     // read for the last time, then it gates no more
-    void this.cursor
+    void this.progress
     this.#context.gate.remove(this.ticket.receiver)
   }
 

@@ -53,7 +53,8 @@ export class WorkerLink implements ReceiverLink {
     this.#heard = heard
     port1.on('message', (report: ReceiverReport) => {
       if (report.type === 'started') this.#exited = pool.exited(report.threadId)
-      this.#heard(report.type === 'fault' ? { type: 'fault', cause: fromErrorRecord(report.error) } : report)
+      if (report.type !== 'fault') this.#heard(report)
+      else this.#heard({ type: 'fault', cause: fromErrorRecord(report.error), resumable: report.resumable })
     })
     this.over = this.#live(pool, { port: port2, ticket, plan })
   }
@@ -78,6 +79,7 @@ export class WorkerLink implements ReceiverLink {
       const message = cause instanceof Error ? cause.message : String(cause)
       this.#heard({
         type: 'fault',
+        resumable: false,
         cause: new CopyError('COPY_WORKER', `the worker thread ended: ${message}`, { cause }),
       })
     } finally {

@@ -97,8 +97,8 @@ export class RingWriter {
   offer(): boolean {
     if (this.isFull) return this.publish()
     if (this.#rows > 0) {
-      if (this.#gate.anyIdle(this.#sequence)) this.publish()
-      else this.#armFlush()
+      // a receiver that waits may find the ring held by another: then the silence brings it
+      if (!this.#gate.anyIdle(this.#sequence) || !this.publish()) this.#armFlush()
     }
     return true
   }
@@ -111,6 +111,8 @@ export class RingWriter {
     const continues = this.#mark === this.#start && this.#rows === 0
     if (continues && this.#out < this.#limit) return true
     if (!this.#gate.isFree(this.#sequence + 1)) return false
+    // a read may still be due into the rest of this slot: with the unfinished row it fits into the next one, since both
+    // lie behind `mark` here, and this slot is not claimed again before that read has come
     const end = continues ? this.#out : this.#mark
     const rest = this.#out - end
     const bytes = end - this.#start

@@ -59,11 +59,15 @@ export class WorkerPool {
         `the pool has ${this.threads} threads, the copy needs ${threads}: one for each receiver in a worker`,
       )
     }
-    if (this.#queue.length === 0 && threads <= this.#free) {
-      this.#free -= threads
-      return
-    }
+    if (this.tryReserve(threads)) return
     await new Promise<void>((grant) => this.#queue.push({ threads, grant }))
+  }
+
+  /** Reserves threads if they are free and nobody waits for them. @returns whether it did */
+  tryReserve(threads: number): boolean {
+    if (this.#queue.length > 0 || threads > this.#free) return false
+    this.#free -= threads
+    return true
   }
 
   /** Gives reserved threads back, after their tasks have settled. */

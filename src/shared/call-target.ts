@@ -22,6 +22,7 @@ export type SliceCallable = (slice: Slice) => unknown
 
 /** A target that is a function. */
 export class CallTarget implements Target {
+  readonly redelivers = true
   readonly maxInFlight = 1
   readonly failed = new Promise<never>(() => undefined)
   readonly #call: SliceCallable

@@ -7,6 +7,7 @@ export type CopyErrorCode =
   | 'COPY_SERVER' // the server answered with an error: see sqlState
   | 'COPY_PROTOCOL' // the server sent what the protocol does not allow here
   | 'COPY_COUNT_MISMATCH' // rows at the two ends differ
+  | 'COPY_STALLED' // a receiver took nothing for as long as deadlines.stall allows
   | 'COPY_CALLABLE' // the user's function or iterable threw: see cause
   | 'COPY_WORKER' // a worker thread ended or failed
   | 'COPY_COMMIT' // COMMIT was not answered with COMMIT
@@ -109,9 +110,12 @@ export class ReceiverFault<R = unknown> extends CopyError {
 /** The copy was ended on purpose: the loop was left, `close()` was called, or the signal fired (its reason is the cause). */
 export class CopyAborted extends CopyError {
   override readonly name = 'CopyAborted'
+  /** Names of the receivers whose COMMIT had been answered before: their data is visible. */
+  readonly committed: readonly string[]
 
-  constructor(message: string, facts?: CopyErrorFacts) {
-    super('COPY_ABORTED', message, facts)
+  constructor(message: string, facts: CopyErrorFacts = {}, committed: readonly string[] = []) {
+    super('COPY_ABORTED', `${message}${alreadyCommitted(committed)}`, facts)
+    this.committed = committed
   }
 }
 
@@ -122,11 +126,16 @@ export class CopyFailed extends CopyError {
   readonly committed: readonly string[]
 
   constructor(cause: CopyError, committed: readonly string[] = []) {
-    const already = committed.length === 0 ? '' : `; already committed: ${committed.join(', ')}`
-    super('COPY_FAILED', `the copy failed: ${cause.message}${already}`, { ...cause, cause })
+    super('COPY_FAILED', `the copy failed: ${cause.message}${alreadyCommitted(committed)}`, {
+      ...cause,
+      cause,
+    })
     this.committed = committed
   }
 }
+
+const alreadyCommitted = (names: readonly string[]): string =>
+  names.length === 0 ? '' : `; already committed: ${names.join(', ')}`
 
 /** What a user's own code threw, as a CopyError with that as its cause; a CopyError stays what it is. */
 export const asCopyError = (thrown: unknown, phase: CopyPhase): CopyError => {

@@ -5,7 +5,9 @@ import type { ServerEvent } from './session.js'
 /** What main tells a receiver. Control travels by these; data never does. */
 export type ReceiverCommand =
   /** Take part in a pass: begin, then take slices from this sequence on. */
-  | { readonly type: 'begin'; readonly pass: number; readonly sequence: number }
+  | { readonly type: 'begin'; readonly pass: number; readonly sequence: number; readonly stallMs: number }
+  /** The fault that was reported as resumable is mended: go on from the read cursor. */
+  | { readonly type: 'reconcile' }
   | { readonly type: 'commit' }
   /** Give up what was begun: let out what is in flight, realign or close within the deadline. */
   | { readonly type: 'abort'; readonly reason: string; readonly deadlineMs: number }
@@ -31,7 +33,8 @@ export type ReceiverReport =
   | { readonly type: 'receiving'; readonly pass: number }
   | { readonly type: 'completed'; readonly completion: Completion }
   | { readonly type: 'committed' }
-  | { readonly type: 'fault'; readonly error: ErrorRecord }
+  /** `resumable`: the receiver waits where it stands, and can go on from its read cursor. */
+  | { readonly type: 'fault'; readonly error: ErrorRecord; readonly resumable: boolean }
   /** The answer to abort: nothing of this receiver's can still be read from the ring. */
   | { readonly type: 'aborted'; readonly aligned: boolean }
   | { readonly type: 'event'; readonly event: ServerEvent }

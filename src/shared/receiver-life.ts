@@ -1,12 +1,16 @@
+import { Attempt } from './attempt.js'
 import { Drain } from './drain.js'
 import type { ReceiverCommand, ReceiverReport } from './messages.js'
 import { RingReader, type RingTicket } from './ring-reader.js'
+import { StallWatch } from './stall-watch.js'
 import type { Target } from './target.js'
+
+type Begin = Extract<ReceiverCommand, { type: 'begin' }>
 
 /** How a life reports to main: a thrown value goes as it is, the link makes what crosses a thread of it. */
 export type Report =
   | Exclude<ReceiverReport, { type: 'fault' }>
-  | { readonly type: 'fault'; readonly cause: unknown }
+  | { readonly type: 'fault'; readonly cause: unknown; readonly resumable: boolean }
 
 /**
  * One receiver's life in its own thread, a worker or the main one: it does what main tells it, with a target on one
@@ -20,7 +24,7 @@ export class ReceiverLife {
   readonly #report: (report: Report) => void
   #target: Target | undefined
   #drain: Drain | undefined
-  #aborting = false
+  #attempt = new Attempt()
   #end!: () => void
 
   /** @param makeTarget called at the first begin */
@@ -39,20 +43,24 @@ export class ReceiverLife {
 
   /** Does what main says. What goes wrong is reported as a fault. */
   obey(command: ReceiverCommand): void {
-    this.#obey(command).catch((cause: unknown) => {
+    if (command.type === 'begin') this.#attempt = new Attempt()
+    const attempt = this.#attempt
+    this.#obey(command, attempt).catch((cause: unknown) => {
       // after an abort, what was under way ends with errors that tell nothing new
-      if (!this.#aborting) this.#report({ type: 'fault', cause })
+      if (!attempt.aborted) this.#report({ type: 'fault', cause, resumable: false })
     })
   }
 
-  async #obey(command: ReceiverCommand): Promise<void> {
+  async #obey(command: ReceiverCommand, attempt: Attempt): Promise<void> {
     switch (command.type) {
       case 'begin':
-        return this.#begin(command.pass, command.sequence)
+        return this.#begin(command, attempt)
+      case 'reconcile':
+        return attempt.reconcile()
       case 'commit':
         return this.#commit()
       case 'abort':
-        return this.#abort(command.reason, command.deadlineMs)
+        return this.#abort(command.reason, command.deadlineMs, attempt)
       case 'end':
         await this.#target?.end(command.deadlineMs)
         return this.#end()
@@ -61,24 +69,50 @@ export class ReceiverLife {
     }
   }
 
-  async #begin(pass: number, sequence: number): Promise<void> {
-    this.#aborting = false
+  async #begin({ pass, sequence, stallMs }: Begin, attempt: Attempt): Promise<void> {
     this.#target ??= await this.#makeTarget()
     const target = this.#target
     await target.open(pass)
-    if (this.#aborting) return
+    if (attempt.aborted) return
     this.#report({ type: 'receiving', pass })
-    const drain = new Drain(new RingReader(this.#ticket, sequence), target)
-    this.#drain = drain
+    const reader = new RingReader(this.#ticket, sequence)
+    // a stalled target keeps what it was handed and goes on behind it: sending that again would load rows twice
+    const watch = new StallWatch(reader, stallMs, (cause) => this.#resumable(cause, attempt))
     try {
       // 'stopped': the copy was given up; main says what next
-      if ((await Promise.race([drain.run(), target.failed])) === 'stopped') return
-    } catch (error) {
-      drain.stop()
-      throw error
+      if ((await this.#take(reader, target, attempt)) === 'stopped') return
+    } finally {
+      watch.stop()
     }
+    // a stall that nobody has decided about: completing now would go over the caller's head
+    await attempt.decided
+    if (attempt.aborted) return
     const completion = await Promise.race([target.complete(), target.failed])
-    if (!this.#aborting) this.#report({ type: 'completed', completion })
+    if (!attempt.aborted) this.#report({ type: 'completed', completion })
+  }
+
+  /** Takes slices to the end of the pass; after a fault of a target that may be given a slice again, from that slice on. */
+  async #take(reader: RingReader, target: Target, attempt: Attempt): Promise<'ended' | 'stopped'> {
+    for (;;) {
+      const drain = new Drain(reader, target)
+      this.#drain = drain
+      try {
+        return await Promise.race([drain.run(), target.failed])
+      } catch (cause) {
+        drain.stop()
+        if (attempt.aborted || !target.redelivers) throw cause
+        this.#resumable(cause, attempt)
+      }
+      await attempt.decided
+      if (attempt.aborted) return 'stopped'
+      reader.rewind()
+    }
+  }
+
+  #resumable(cause: unknown, attempt: Attempt): void {
+    if (attempt.aborted) return
+    attempt.hold()
+    this.#report({ type: 'fault', cause, resumable: true })
   }
 
   async #commit(): Promise<void> {
@@ -87,8 +121,8 @@ export class ReceiverLife {
     this.#report({ type: 'committed' })
   }
 
-  async #abort(reason: string, deadlineMs: number): Promise<void> {
-    this.#aborting = true
+  async #abort(reason: string, deadlineMs: number, attempt: Attempt): Promise<void> {
+    attempt.abort()
     this.#drain?.stop()
     const aligned = (await this.#target?.abort(reason, deadlineMs)) ?? true
     this.#report({ type: 'aborted', aligned })

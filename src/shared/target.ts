@@ -9,6 +9,8 @@ import type { RingSlice } from './ring-reader.js'
 export interface Target {
   /** Connects and begins; resolves when slices may be sent. */
   open(pass: number): Promise<void>
+  /** Whether a slice that it did not take may be sent to it again. A server's connection is of no more use then. */
+  readonly redelivers: boolean
   /** How many slices may be in flight: sent, with `sent` not called yet. */
   readonly maxInFlight: number
   /**

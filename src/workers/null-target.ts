@@ -4,6 +4,7 @@ import type { Target } from '../shared/target.js'
 
 /** A target that discards: what is left is the engine. */
 export class NullTarget implements Target {
+  readonly redelivers = true
   readonly maxInFlight = Number.POSITIVE_INFINITY
   readonly failed = new Promise<never>(() => undefined)
 

@@ -16,7 +16,8 @@ export interface ReceiverTask {
 export default async function receiverWorker({ port, ticket, plan }: ReceiverTask): Promise<void> {
   const post = (report: ReceiverReport): void => port.postMessage(report)
   const report = (report: Report): void => {
-    post(report.type === 'fault' ? { type: 'fault', error: toErrorRecord(report.cause) } : report)
+    if (report.type !== 'fault') post(report)
+    else post({ type: 'fault', error: toErrorRecord(report.cause), resumable: report.resumable })
   }
   post({ type: 'started', threadId })
   try {

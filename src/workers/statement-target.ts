@@ -20,6 +20,7 @@ type StatementPlan = Extract<ReceiverPlan, { kind: 'statement' }>
 
 /** A `COPY … FROM STDIN` on a connection of its own, in a transaction of its own. */
 export class StatementTarget implements Target {
+  readonly redelivers = false
   readonly maxInFlight = MAX_IN_FLIGHT
   readonly #plan: StatementPlan
   readonly #event: (event: ServerEvent) => void
@@ -42,6 +43,10 @@ export class StatementTarget implements Target {
 
   async open(): Promise<void> {
     const { connection, connectMs, statement, before, settings } = this.#plan
+    // a further pass begins on a connection of its own: what is left of the last one is none of its business
+    await this.#session?.end(LAST_WORDS_MS)
+    this.#session = undefined
+    this.#command = undefined
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject
     })
@@ -66,7 +71,10 @@ export class StatementTarget implements Target {
     }
     this.#command = command
     this.#phase = 'copy'
-    command.finished.catch((error) => this.#fail(session.fault(error, this.#phase)))
+    const fail = this.#fail
+    command.finished.catch((error) => fail(session.fault(error, this.#phase)))
+    // also while it waits at the barrier, with nothing to send
+    session.closed.then(() => fail(session.fault(new Error('the server closed it'), this.#phase)))
   }
 
   send(slice: RingSlice, sent: () => void): void {

@@ -37,6 +37,18 @@ const collector = () => {
   }
 }
 
+/** As assert.equal, but of a long text it shows where the first difference is. */
+const sameText = (actual: Buffer, expected: string, what: string): void => {
+  const text = actual.toString()
+  if (text === expected) return
+  let at = 0
+  while (text[at] === expected[at]) at++
+  const around = (of: string) => JSON.stringify(of.slice(Math.max(0, at - 50), at + 50))
+  assert.fail(
+    `${what}: ${text.length} of ${expected.length} characters; at ${at}: ${around(text)} is not ${around(expected)}`,
+  )
+}
+
 test('nothing goes nowhere: a null producer and a null receiver come to an end', async () => {
   const remains = countRemains()
   const result = await copy({ from: new NullProducer(), to: [new NullReceiver(), new NullReceiver()] })
@@ -157,9 +169,9 @@ test('a table into a callable and into a module in a worker gives the same bytes
     )
       .map(({ line }) => `${line}\n`)
       .join('')
-    assert.equal(bytes().toString(), expected)
-    assert.equal((await readFile(join(folder, 'out'))).toString(), expected)
-    assert.equal(Buffer.concat(lent).toString(), expected)
+    sameText(bytes(), expected, 'callable')
+    sameText(await readFile(join(folder, 'out')), expected, 'module')
+    sameText(Buffer.concat(lent), expected, 'lent')
     assert.equal(result.bytes, expected.length)
     assert.deepEqual(
       result.receivers.map(({ name, state }) => [name, state]),

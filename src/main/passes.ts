@@ -1,0 +1,86 @@
+import type { ProducerFault } from '../shared/errors.js'
+import { Pass } from './pass.js'
+import type { Producer, ProducerEnd } from './producer.js'
+import type { RingParts } from './ring-parts.js'
+import type { Moved } from './slice-totals.js'
+
+/** What one turn of the loop moved. */
+export interface Cycle extends Moved {
+  readonly pass: number
+}
+
+/** The passes of one copy, one after the other, and what the caller's loop has taken of them. */
+export class Passes {
+  readonly #producer: Producer
+  readonly #parts: RingParts
+  readonly #changed: () => void
+  #pass: Pass | undefined
+  #taken: Moved = { messages: 0, bytes: 0 }
+  #first: (Moved & { readonly end?: ProducerEnd }) | undefined
+
+  /** @param changed told when the source has accepted, and at the end of a pass */
+  constructor(producer: Producer, parts: RingParts, changed: () => void) {
+    this.#producer = producer
+    this.#parts = parts
+    this.#changed = changed
+  }
+
+  /** Number of the pass under way, from 1; 0 before. */
+  get number(): number {
+    return this.#pass?.number ?? 0
+  }
+
+  get isStarted(): boolean {
+    return this.#pass?.isStarted === true
+  }
+
+  /** What the producer said at the end of the pass under way; undefined before, and after a fault. */
+  get end(): ProducerEnd | undefined {
+    return this.#pass?.end
+  }
+
+  get fault(): ProducerFault | undefined {
+    return this.#pass?.fault
+  }
+
+  /** What the pass under way has moved. */
+  get totals(): Moved {
+    return this.#parts.writer.totals
+  }
+
+  /** What the first pass moved, and the producer's end of it; while it is under way, what it has moved so far. */
+  get first(): Moved & { readonly end?: ProducerEnd } {
+    const { messages, bytes } = this.totals
+    return this.#first ?? { messages, bytes, ...(this.end !== undefined && { end: this.end }) }
+  }
+
+  /** Opens the next pass, so that receivers can join it. @returns sequence of its first slice */
+  prepare(): number {
+    if (this.end !== undefined) this.#first ??= this.first
+    this.#pass = new Pass(this.number + 1, this.#producer, this.#parts, this.#changed, this.#first)
+    this.#taken = { messages: 0, bytes: 0 }
+    return this.#parts.writer.sequence
+  }
+
+  /** Lets the producer run. Those that take part gate the ring already. */
+  run(): void {
+    this.#pass?.run()
+  }
+
+  /** What was published since the last turn; its slots may be reused as far as the caller is concerned. */
+  take(): Cycle | undefined {
+    const { writer, gate } = this.#parts
+    const { messages, bytes } = writer.totals
+    const moved = { messages: messages - this.#taken.messages, bytes: bytes - this.#taken.bytes }
+    if (moved.messages === 0 && moved.bytes === 0) return undefined
+    this.#taken = { messages, bytes }
+    this.#producer.moved?.({ ...moved, pass: this.number })
+    gate.take(writer.sequence)
+    return { ...moved, pass: this.number }
+  }
+
+  /** Gives up the pass under way, if it has not ended. */
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.end === undefined) await this.#pass?.stop(deadlineMs)
+  }
+}

@@ -1,0 +1,28 @@
+import type { Completion } from '../shared/messages.js'
+
+/**
+ * `opening → receiving → (faulted → receiving | waiting | dropped) → completing → completed → committing → committed`.
+ * `waiting` is for the next pass. The other ends: `rolled-back` (complete, then given up) and `aborted` (given up
+ * before). Receivers that have nothing to commit end as `completed`.
+ */
+export type ReceiverState =
+  | 'opening'
+  | 'receiving'
+  | 'faulted'
+  | 'waiting'
+  | 'dropped'
+  | 'completing'
+  | 'completed'
+  | 'committing'
+  | 'committed'
+  | 'rolled-back'
+  | 'aborted'
+
+const ENDS: readonly ReceiverState[] = ['dropped', 'committed', 'rolled-back', 'aborted']
+
+/** Whether nothing can be awaited from such a receiver any more, but for `isDone`. */
+export const isFinal = (state: ReceiverState): boolean => ENDS.includes(state)
+
+/** Whether all of its data arrived and, where it commits, is committed. */
+export const isDone = (state: ReceiverState, completion: Completion | undefined): boolean =>
+  state === 'committed' || (state === 'completed' && completion?.commits === false)

@@ -1,11 +1,23 @@
-// The main job on real servers: one table into three other servers at once. `npm run demo`.
-import { CopyManager, StatementProducer, StatementReceiver } from '../../src/index.js'
+// The main job on real servers: one table into three other servers at once, one of which fails and comes back.
+// Run it by `npm run demo`.
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  CopyManager,
+  type CopyStats,
+  type Receiver,
+  type ReceiverFault,
+  StatementProducer,
+  StatementReceiver,
+} from '../../src/index.js'
 import type { Server } from '../postgres/server.js'
 import { startServers } from '../postgres/servers.js'
 import { type Digest, digestOf } from './digest.js'
 import { Progress } from './progress.js'
 
 const ROWS = 1_000_000
+/** Share of the rows after which one target is killed. */
+const KILL_AT = 0.4
+const LOOK_MS = 20
 const NAMES = ['source', 'berlin', 'nairobi', 'osaka']
 
 const TABLE = `CREATE TABLE orders (
@@ -27,29 +39,46 @@ const say = (text: string): void => {
 
 const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1)
 
+/** Waits until the target has a part of the rows, then ends its backend as an administrator or a crash would. */
+const killInMidCopy = async (target: Server, stats: () => CopyStats): Promise<void> => {
+  const rowsOf = (): number => stats().receivers.find(({ name }) => name === target.name)?.messages ?? 0
+  while (rowsOf() < ROWS * KILL_AT) await sleep(LOOK_MS)
+  await target.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY orders%'`)
+}
+
 const load = async (source: Server, targets: readonly Server[]): Promise<void> => {
   const producer = new StatementProducer({
     connection: source.connection,
     statement: 'COPY orders TO STDOUT',
   })
+  const before = ['TRUNCATE orders']
   const receivers = targets.map(
     ({ connection, name }) =>
-      new StatementReceiver({
-        connection,
-        name,
-        statement: 'COPY orders FROM STDIN',
-        before: ['TRUNCATE orders'],
-      }),
+      new StatementReceiver({ connection, name, statement: 'COPY orders FROM STDIN', before }),
   )
   const manager = new CopyManager(producer, receivers)
   const progress = new Progress(process.stderr, ROWS, () => manager.stats())
+  const killing = killInMidCopy(targets.at(-1) as Server, () => manager.stats())
+  const onFault = async ({ faults }: ReceiverFault<Receiver>): Promise<void> => {
+    for (const [receiver, fault] of faults) {
+      progress.say(`\n  FAULT   ${fault.receiver}: ${fault.message} (SQLSTATE ${fault.sqlState ?? 'none'})`)
+      await manager.reconcile(receiver, { from: 'start' })
+      progress.say(
+        `  RECONCILED from the start: ${fault.receiver} waits for a second pass over the same snapshot.\n`,
+      )
+    }
+  }
   try {
-    const result = await manager.run()
+    const result = await manager.run({ onFault })
+    await killing
     progress.end()
     const mib = (result.bytes / 1024 / 1024).toFixed(0)
+    const passes = result.receivers.map(({ name, passes }) => `${name} ${passes}`).join(', ')
     say(
-      `\n${result.rows?.toLocaleString('en')} rows, ${mib} MiB, read once and loaded ${targets.length} times in ${result.seconds.toFixed(1)} s.`,
+      `\n${result.rows?.toLocaleString('en')} rows, ${mib} MiB each, in ${result.seconds.toFixed(1)} s. Passes: ${passes}.`,
     )
+    if (result.receivers.at(-1)?.passes !== 2)
+      throw new Error('the target was to fail once and come back, and did not')
   } catch (error) {
     progress.end()
     throw error
@@ -87,7 +116,7 @@ const demo = async (): Promise<boolean> => {
       `Filled the table orders on ${source.name} with ${ROWS.toLocaleString('en')} rows in ${seconds(filling)} s.`,
     )
     say(
-      `\nCopying it to ${targets.map(({ name }) => name).join(', ')}. Each has a worker thread of its own; lag is what it has yet to take:\n`,
+      `\nCopying it to ${targets.map(({ name }) => name).join(', ')}. Each has a worker thread of its own; lag is what it has yet to take.\nIn mid-copy the backend of ${targets.at(-1)?.name} is killed; the others go on, and it is taken back:\n`,
     )
     await load(source, targets)
     const equal = compare(servers, await Promise.all(servers.map((server) => digestOf(server, 'orders'))))

@@ -20,6 +20,12 @@ export class Progress {
     this.#timer = setInterval(() => this.#show(), out.isTTY ? REDRAW_MS : PLAIN_MS)
   }
 
+  /** Prints something that stays, above the live lines. */
+  say(text: string): void {
+    this.#drawn = 0
+    this.#out.write(`${text}\n`)
+  }
+
   /** Shows the last state and stops. */
   end(): void {
     clearInterval(this.#timer)

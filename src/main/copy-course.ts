@@ -2,6 +2,7 @@ import { asCopyError, CopyAborted, CopyError, CopyFailed, type ReceiverFault } f
 import type { ServerEvent } from '../shared/session.js'
 import { commitAll, compareRows } from './commitment.js'
 import { CopyClock } from './copy-clock.js'
+import { Ending } from './ending.js'
 import type { HandleContext, Joining } from './handle-context.js'
 import type { CheckedOptions } from './manager-options.js'
 import { News } from './news.js'
@@ -33,7 +34,7 @@ export class CopyCourse {
   readonly #options: CheckedOptions
   readonly #listener: CourseListener
   readonly #news = new News()
-  readonly #onAbort = () => this.#news.tell()
+  readonly #ending: Ending
   #phase: Phase = 'new'
   #lastFault: ReceiverFault<Receiver> | undefined
   #closing: Promise<void> | undefined
@@ -47,6 +48,7 @@ export class CopyCourse {
     this.#producer = producer
     this.#options = options
     this.#listener = listener
+    this.#ending = new Ending(options.signal, () => this.#news.tell())
     const parts = makeRing(options.ring, () => {
       this.clock.published()
       this.#news.tell()
@@ -79,22 +81,25 @@ export class CopyCourse {
     if (this.#phase !== 'new') throw new CopyError('COPY_STATE', 'open() was called before')
     this.#phase = 'opening'
     this.clock = new CopyClock()
-    this.#options.signal?.addEventListener('abort', this.#onAbort)
+    this.#ending.watch()
     await this.#refuseAborted()
     try {
       const event = (event: ServerEvent): void => this.#listener.event(event, undefined)
       await this.#producer.open?.({ ...this.#context, event })
-      await this.group.begin(this.#context, this.#joining())
+      await this.group.begin(this.#context, this.#joining(), this.#ending.signal)
     } catch (error) {
+      await this.#refuseAborted()
+      this.#refuseEnded()
       await this.end('the copy could not be opened')
       throw new CopyFailed(asCopyError(error, 'start'))
     }
     this.passes.run()
     await this.#news.until(() => {
       const ready = this.passes.isStarted && this.group.handles.every(({ state }) => state !== 'opening')
-      return ready || this.#isAborted || this.passes.fault !== undefined
+      return ready || this.#ending.signal.aborted || this.passes.fault !== undefined
     })
     await this.#refuseAborted()
+    this.#refuseEnded()
     await this.#refuseProducerFault()
     this.clock.opened()
     this.#phase = 'open'
@@ -109,6 +114,7 @@ export class CopyCourse {
     for (;;) {
       const seen = this.#news.version
       await this.#refuseAborted()
+      this.#refuseEnded()
       this.#refuseFaults()
       await this.#refuseProducerFault()
       const moved = this.passes.take()
@@ -173,11 +179,12 @@ export class CopyCourse {
     compareRows(this.group.active, end)
     // told before anybody commits: under `abort` it is the end
     this.#refuseFaults()
-    await commitAll(this.group.active, this.commitHow, () => this.#isAborted)
+    await commitAll(this.group.active, this.commitHow, () => this.#ending.isAborted)
   }
 
   async #finish(): Promise<undefined> {
     this.clock.finished()
+    this.passes.finish()
     for (const { receiver, completion } of this.group.handles) {
       receiver.count = completion?.rows
       receiver.command = completion?.command
@@ -189,8 +196,8 @@ export class CopyCourse {
 
   async #letGo(reason: string): Promise<void> {
     this.#phase = 'over'
+    this.#ending.fire()
     const { abort } = this.#options.deadlines
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
     await Promise.all([this.passes.stop(abort), this.group.giveUp(reason, abort)])
     await Promise.all([this.group.end(abort), this.#producer.close?.(abort)])
   }
@@ -201,15 +208,16 @@ export class CopyCourse {
     this.#news.tell()
   }
 
-  get #isAborted(): boolean {
-    return this.#options.signal?.aborted === true
+  async #refuseAborted(): Promise<void> {
+    if (!this.#ending.isAborted) return
+    await this.end('the signal fired')
+    const cause = this.#ending.reason
+    throw new CopyAborted('the copy was aborted by its signal', { cause }, this.group.committed)
   }
 
-  async #refuseAborted(): Promise<void> {
-    if (!this.#isAborted) return
-    await this.end('the signal fired')
-    const { reason: cause } = this.#options.signal as AbortSignal
-    throw new CopyAborted('the copy was aborted by its signal', { cause }, this.group.committed)
+  /** close() was called meanwhile, by somebody else than who waits here. */
+  #refuseEnded(): void {
+    if (this.#phase === 'over') throw new CopyAborted('the copy was closed', {}, this.group.committed)
   }
 
   #refuseFaults(): void {

@@ -18,6 +18,10 @@ export type IteratorSource = CopyIterable | (() => CopyIterable | Promise<CopyIt
 export class IteratorProducer implements Producer {
   readonly name: string
   readonly canRepeat: boolean
+  totalMessages = 0
+  totalBytes = 0
+  count: number | undefined
+  command: string | undefined
   readonly #source: IteratorSource
   #iterator: Iterator<CopyInput> | AsyncIterator<CopyInput> | undefined
   #stop: () => void = () => undefined

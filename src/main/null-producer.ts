@@ -5,6 +5,10 @@ import type { ProducerStream } from './producer-stream.js'
 export class NullProducer implements Producer {
   readonly name = 'null'
   readonly canRepeat = true
+  totalMessages = 0
+  totalBytes = 0
+  count: number | undefined
+  command: string | undefined
 
   async produce(stream: ProducerStream): Promise<ProducerEnd> {
     stream.started()

@@ -74,9 +74,19 @@ export class Passes {
     const moved = { messages: messages - this.#taken.messages, bytes: bytes - this.#taken.bytes }
     if (moved.messages === 0 && moved.bytes === 0) return undefined
     this.#taken = { messages, bytes }
-    this.#producer.moved?.({ ...moved, pass: this.number })
+    if (this.number === 1) {
+      this.#producer.totalMessages = messages
+      this.#producer.totalBytes = bytes
+    }
     gate.take(writer.sequence)
     return { ...moved, pass: this.number }
+  }
+
+  /** All passes are over: tells the producer what it came to. */
+  finish(): void {
+    const { end } = this.first
+    this.#producer.count = end?.rows
+    this.#producer.command = end?.command
   }
 
   /** Gives up the pass under way, if it has not ended. */

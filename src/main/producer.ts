@@ -28,8 +28,13 @@ export interface Producer {
   readonly name: string
   /** Whether `produce` may be called once more, for a further pass over the same data. */
   readonly canRepeat: boolean
-  /** Told of what the caller's loop has taken, for totals; optional. */
-  moved?(moved: { readonly messages: number; readonly bytes: number; readonly pass: number }): void
+  /** Set by the manager: CopyData messages of one pass that the caller's loop has taken. */
+  totalMessages?: number
+  /** Set by the manager: payload bytes of one pass that the caller's loop has taken. */
+  totalBytes?: number
+  /** Set by the manager at the end: what `produce` gave as rows and command. */
+  count?: number | undefined
+  command?: string | undefined
   /** Prepares, such as connecting. Called once, before anything else. */
   open?(context: ProducerContext): Promise<void>
   /**

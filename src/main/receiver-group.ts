@@ -65,11 +65,16 @@ export class ReceiverGroup {
     return found
   }
 
-  /** Starts every receiver's life. One that cannot even be placed is faulted. */
-  async begin(context: ReceiverContext, joining: Joining): Promise<void> {
+  /**
+   * Starts every receiver's life. One that cannot even be placed is faulted.
+   * @throws the signal's reason when it gives up the wait for threads
+   */
+  async begin(context: ReceiverContext, joining: Joining, signal: AbortSignal): Promise<void> {
     const threads = await Promise.all(this.#handles.map((handle) => this.#place(handle, context)))
     const needed = threads.reduce((sum, count) => sum + count, 0)
-    await this.#pool.reserve(needed)
+    await this.#pool.reserve(needed, signal)
+    if (signal.aborted) this.#pool.release(needed)
+    signal.throwIfAborted()
     this.#reserved = needed
     this.#beginAll(this.#handles, joining)
   }

@@ -50,9 +50,10 @@ export class WorkerPool {
 
   /**
    * Reserves threads: all at once, first come, first served.
-   * @throws CopyError COPY_OPTION when the pool will never have as many
+   * @param signal gives up waiting
+   * @throws CopyError COPY_OPTION when the pool will never have as many; the signal's reason
    */
-  async reserve(threads: number): Promise<void> {
+  async reserve(threads: number, signal: AbortSignal): Promise<void> {
     if (threads > this.threads) {
       throw new CopyError(
         'COPY_OPTION',
@@ -60,7 +61,22 @@ export class WorkerPool {
       )
     }
     if (this.tryReserve(threads)) return
-    await new Promise<void>((grant) => this.#queue.push({ threads, grant }))
+    signal.throwIfAborted()
+    await new Promise<void>((resolve, reject) => {
+      const giveUp = (): void => {
+        this.#queue.splice(this.#queue.indexOf(entry), 1)
+        reject(signal.reason)
+        // it may have stood in the way of smaller ones
+        this.release(0)
+      }
+      const grant = (): void => {
+        signal.removeEventListener('abort', giveUp)
+        resolve()
+      }
+      const entry = { threads, grant }
+      this.#queue.push(entry)
+      signal.addEventListener('abort', giveUp, { once: true })
+    })
   }
 
   /** Reserves threads if they are free and nobody waits for them. @returns whether it did */

@@ -3,7 +3,7 @@ import type { ServerEvent } from '../shared/session.js'
 import { commitAll, compareRows } from './commitment.js'
 import { CopyClock } from './copy-clock.js'
 import { Ending } from './ending.js'
-import type { HandleContext, Joining } from './handle-context.js'
+import type { Joining } from './handle-context.js'
 import type { CheckedOptions } from './manager-options.js'
 import { News } from './news.js'
 import { type Cycle, Passes } from './passes.js'
@@ -54,15 +54,15 @@ export class CopyCourse {
       this.#news.tell()
     })
     this.passes = new Passes(producer, parts, () => this.#produced())
-    const context: HandleContext = {
+    const context = {
       ring: parts.ring,
       gate: parts.gate,
-      before: (sequence) => parts.writer.totals.before(sequence),
-      changed: (handle) => {
+      before: (sequence: number) => parts.writer.totals.before(sequence),
+      changed: (handle: ReceiverHandle) => {
         listener.changed(handle)
         this.#news.tell()
       },
-      event: (handle, event) => listener.event(event, handle.name),
+      event: (event: ServerEvent, receiver: string) => listener.event(event, receiver),
     }
     this.group = new ReceiverGroup(receivers, context, options.pool)
   }

@@ -1,18 +1,18 @@
 import type { ServerEvent } from '../shared/session.js'
-import type { ReceiverHandle } from './receiver-handle.js'
 import type { Ring } from './ring.js'
 import type { RingGate } from './ring-gate.js'
 import type { Moved } from './slice-totals.js'
 
-/** What a copy gives to the handles of its receivers. */
+/** What a copy gives to the handle of one receiver. */
 export interface HandleContext {
   readonly ring: Ring
   readonly gate: RingGate
   /** What lies before a sequence in the pass under way. */
   readonly before: (sequence: number) => Moved
-  /** Something about a receiver changed. */
-  readonly changed: (handle: ReceiverHandle) => void
-  readonly event: (handle: ReceiverHandle, event: ServerEvent) => void
+  /** Something about the receiver changed. */
+  readonly changed: () => void
+  /** Its server spoke on its own account. */
+  readonly event: (event: ServerEvent) => void
 }
 
 /** Where a receiver takes part from. */

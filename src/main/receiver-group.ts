@@ -1,10 +1,19 @@
 import { CopyError, ReceiverFault } from '../shared/errors.js'
 import type { Report } from '../shared/receiver-life.js'
+import type { ServerEvent } from '../shared/session.js'
 import type { HandleContext, Joining } from './handle-context.js'
 import type { Receiver, ReceiverContext } from './receiver.js'
 import { ReceiverHandle } from './receiver-handle.js'
 import { LocalLink, type ReceiverLink, WorkerLink } from './receiver-link.js'
 import { WorkerPool } from './worker-pool.js'
+
+/** What a copy gives to the group of its receivers. */
+export interface GroupContext extends Pick<HandleContext, 'ring' | 'gate' | 'before'> {
+  /** Something about a receiver changed. */
+  readonly changed: (handle: ReceiverHandle) => void
+  /** A receiver's server spoke on its own account. */
+  readonly event: (event: ServerEvent, receiver: string) => void
+}
 
 type MakeLink = (heard: (report: Report) => void) => ReceiverLink
 
@@ -14,7 +23,7 @@ const ROOM_TO_ATTACH = 64
 /** All receivers of one copy, in the order they were given, with the threads they live in. */
 export class ReceiverGroup {
   readonly #handles: ReceiverHandle[] = []
-  readonly #context: HandleContext
+  readonly #context: GroupContext
   readonly #ownPool: WorkerPool | undefined
   readonly #pool: WorkerPool
   /** How each receiver's life is made, once it has been placed. */
@@ -24,7 +33,7 @@ export class ReceiverGroup {
   readonly #told = new Set<ReceiverHandle>()
 
   /** @throws CopyError COPY_OPTION for no receivers, or one that is given twice */
-  constructor(receivers: readonly Receiver[], context: HandleContext, pool: WorkerPool | undefined) {
+  constructor(receivers: readonly Receiver[], context: GroupContext, pool: WorkerPool | undefined) {
     if (receivers.length === 0) throw new CopyError('COPY_OPTION', 'at least one receiver is needed')
     this.#context = context
     for (const receiver of receivers) this.#add(receiver)
@@ -145,7 +154,15 @@ export class ReceiverGroup {
     if (this.#handles.some((handle) => handle.receiver === receiver)) {
       throw new CopyError('COPY_OPTION', 'the same receiver is given twice')
     }
-    const handle = new ReceiverHandle(receiver, this.#nameFor(receiver), this.#context)
+    const { ring, gate, before, changed, event } = this.#context
+    const name = this.#nameFor(receiver)
+    const handle: ReceiverHandle = new ReceiverHandle(receiver, name, {
+      ring,
+      gate,
+      before,
+      changed: () => changed(handle),
+      event: (said) => event(said, name),
+    })
     this.#handles.push(handle)
     return handle
   }

@@ -198,7 +198,7 @@ export class ReceiverHandle {
       case 'started':
         break
       case 'event':
-        this.#context.event(this, report.event)
+        this.#context.event(report.event)
         break
       case 'receiving':
         if (this.#state === 'opening') this.#enter('receiving')
@@ -242,6 +242,6 @@ export class ReceiverHandle {
 
   #enter(state: ReceiverState): void {
     this.#state = state
-    this.#context.changed(this)
+    this.#context.changed()
   }
 }

@@ -14,7 +14,6 @@ import type { Moved } from './slice-totals.js'
 const KILL_GRACE_MS = 1000
 
 const NOTHING: Moved = { messages: 0, bytes: 0 }
-
 /** Main's face of one receiver: what state it is in, and how to tell it things. */
 export class ReceiverHandle {
   readonly receiver: Receiver
@@ -32,6 +31,7 @@ export class ReceiverHandle {
   #seconds = 0
   #aborted: (() => void) | undefined
   #committed: (() => void) | undefined
+  #commitment: Promise<void> = Promise.resolve()
 
   constructor(receiver: Receiver, name: string, context: HandleContext) {
     this.receiver = receiver
@@ -109,12 +109,12 @@ export class ReceiverHandle {
 
   /** Settles when it is committed or faulted: the state tells which. */
   async commit(): Promise<void> {
-    const settled = new Promise<void>((resolve) => {
+    this.#commitment = new Promise<void>((resolve) => {
       this.#committed = resolve
     })
     this.#enter('committing')
     this.#send({ type: 'commit' })
-    await settled
+    await this.#commitment
   }
 
   /** Something about it was found on the main thread, such as a wrong count. */
@@ -158,6 +158,9 @@ export class ReceiverHandle {
     deadlineMs: number,
   ): Promise<void> {
     const link = this.#link
+    // COMMIT is on its way: what it comes to is not ours to say
+    if (this.#state === 'committing') await within(this.#commitment, deadlineMs)
+    if (this.isDone) return
     if (link !== undefined) {
       const aborted = new Promise<void>((resolve) => {
         this.#aborted = resolve

@@ -10,6 +10,7 @@ export type CopyErrorCode =
   | 'COPY_STALLED' // a receiver took nothing for as long as deadlines.stall allows
   | 'COPY_CALLABLE' // the user's function or iterable threw: see cause
   | 'COPY_WORKER' // a worker thread ended or failed
+  | 'COPY_IN_DOUBT' // the connection was lost after COMMIT was sent: it may be committed or not
   | 'COPY_COMMIT' // COMMIT was not answered with COMMIT
   | 'COPY_PRODUCER_FAULT'
   | 'COPY_RECEIVER_FAULT'

@@ -28,6 +28,7 @@ export class StatementTarget implements Target {
   #command: CopyCommand | undefined
   #phase: CopyPhase = 'connect'
   #writes = 0
+  #transactionId = 'unknown'
   #allSent: (() => void) | undefined
   #failed: Promise<never> = new Promise(() => undefined)
   #fail: (error: unknown) => void = () => undefined
@@ -74,7 +75,9 @@ export class StatementTarget implements Target {
     const fail = this.#fail
     command.finished.catch((error) => fail(session.fault(error, this.#phase)))
     // also while it waits at the barrier, with nothing to send
-    session.closed.then(() => fail(session.fault(new Error('the server closed it'), this.#phase)))
+    session.closed.then(
+      () => this.#phase === 'commit' || fail(session.fault(new Error('the server closed it'), this.#phase)),
+    )
   }
 
   send(slice: RingSlice, sent: () => void): void {
@@ -104,13 +107,18 @@ export class StatementTarget implements Target {
     // deferred constraints speak now, while every receiver can still be rolled back
     await session.query('SET CONSTRAINTS ALL IMMEDIATE', 'complete')
     const [id] = await session.query('SELECT pg_catalog.pg_current_xact_id()::text', 'complete')
-    return { rows, command: tag, commits: true, ...(id?.[0] && { transactionId: id[0] }) }
+    this.#transactionId = id?.[0] ?? 'unknown'
+    return { rows, command: tag, commits: true, transactionId: this.#transactionId }
   }
 
   async commit(): Promise<void> {
     const session = this.#session as Session
     this.#phase = 'commit'
-    const tag = await session.command('COMMIT', 'commit')
+    const tag = await session.command('COMMIT', 'commit').catch((error: CopyError) => {
+      if (error.code !== 'COPY_CONNECTION_LOST') throw error
+      const doubt = `COMMIT had been sent for transaction ${this.#transactionId}, so it may be committed or not`
+      throw new CopyError('COPY_IN_DOUBT', `${error.message}; ${doubt}`, { phase: 'commit', cause: error })
+    })
     if (tag !== 'COMMIT') {
       throw new CopyError('COPY_COMMIT', `${session.server} answered COMMIT with ${tag || 'nothing'}`, {
         phase: 'commit',

@@ -21,12 +21,11 @@ export {
   Receiver,
   type ReceiverContext,
   type RowCountRule,
-  StatementReceiver,
-  type StatementReceiverOptions,
 } from './main/receiver.js'
 export type { ReceiverState } from './main/receiver-state.js'
 export type { RingOptions } from './main/ring.js'
 export { StatementProducer, type StatementProducerOptions } from './main/statement-producer.js'
+export { StatementReceiver, type StatementReceiverOptions } from './main/statement-receiver.js'
 export { WorkerPool, type WorkerPoolOptions } from './main/worker-pool.js'
 export type { Slice, SliceCallable } from './shared/call-target.js'
 export {

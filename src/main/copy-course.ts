@@ -3,6 +3,7 @@ import type { ServerEvent } from '../shared/session.js'
 import { commitAll, compareRows } from './commitment.js'
 import { CopyClock } from './copy-clock.js'
 import { Ending } from './ending.js'
+import { requireFurtherPass } from './further-pass.js'
 import type { Joining } from './handle-context.js'
 import type { CheckedOptions } from './manager-options.js'
 import { News } from './news.js'
@@ -23,7 +24,7 @@ export interface CourseListener {
   changed(handle: ReceiverHandle): void
 }
 
-/** The course of one copy: opening, the turns of the loop, passes, the barrier, the end. CopyManager is its public face. */
+/** The course of one copy: opening, turns, passes, barrier, end. CopyManager is its public face. */
 export class CopyCourse {
   readonly group: ReceiverGroup
   readonly passes: Passes
@@ -85,7 +86,8 @@ export class CopyCourse {
     await this.#refuseAborted()
     try {
       const event = (event: ServerEvent): void => this.#listener.event(event, undefined)
-      await this.#producer.open?.({ ...this.#context, event })
+      await Promise.race([this.#producer.open?.({ ...this.#context, event }), this.#ending.fired])
+      this.#ending.signal.throwIfAborted()
       await this.group.begin(this.#context, this.#joining(), this.#ending.signal)
     } catch (error) {
       await this.#refuseAborted()
@@ -126,9 +128,13 @@ export class CopyCourse {
       const { end } = this.passes
       const isBarrier = end !== undefined && this.group.isReady
       if (isBarrier && this.group.waiting.length > 0) {
+        if (this.#options.atomicity === 'each') await this.#commit(end)
         await this.#nextPass()
-      } else if (isBarrier || (end !== undefined && this.#options.atomicity === 'each')) {
+        continue
+      }
+      if (isBarrier || (end !== undefined && this.#options.atomicity === 'each')) {
         await this.#commit(end)
+        if (this.#ending.signal.aborted) continue
         if (this.group.active.every((handle) => handle.isDone)) return this.#finish()
         if (isBarrier) continue
       }
@@ -140,18 +146,15 @@ export class CopyCourse {
   async reconcile(receiver: Receiver, from: 'cursor' | 'start'): Promise<void> {
     const handle = this.group.handleOf(receiver)
     this.#requireOpen('reconcile')
-    if (from === 'cursor') handle.reconcile(this.passes.end !== undefined)
-    else {
-      this.#requireRepeat()
-      await handle.reconcileFromStart(this.#options.deadlines.abort)
-    }
-    this.group.reconciled(handle)
+    if (from === 'start') requireFurtherPass(this.#producer, receiver)
+    if (from === 'cursor') return handle.reconcile()
+    await handle.reconcileFromStart(this.#options.deadlines.abort)
   }
 
   /** As CopyManager.attach. */
   attach(receiver: Receiver): void {
     this.#requireOpen('attach')
-    this.#requireRepeat()
+    if (!this.#producer.canRepeat) requireFurtherPass(this.#producer, receiver)
     this.group.attach(receiver)
   }
 
@@ -172,14 +175,16 @@ export class CopyCourse {
 
   async #nextPass(): Promise<void> {
     await this.group.beginWaiting(this.#context, () => this.#joining())
-    this.passes.run()
+    if (!this.#ending.signal.aborted) this.passes.run()
   }
 
   async #commit(end: ProducerEnd): Promise<void> {
     compareRows(this.group.active, end)
     // told before anybody commits: under `abort` it is the end
     this.#refuseFaults()
-    await commitAll(this.group.active, this.commitHow, () => this.#ending.isAborted)
+    const committing = commitAll(this.group.active, this.commitHow, () => this.#ending.signal.aborted)
+    // a server that does not answer must not keep an abort waiting
+    await Promise.race([committing, this.#ending.fired])
   }
 
   async #finish(): Promise<undefined> {
@@ -198,8 +203,9 @@ export class CopyCourse {
     this.#phase = 'over'
     this.#ending.fire()
     const { abort } = this.#options.deadlines
-    await Promise.all([this.passes.stop(abort), this.group.giveUp(reason, abort)])
-    await Promise.all([this.group.end(abort), this.#producer.close?.(abort)])
+    // one that fails to stop must not leave the others running
+    await Promise.allSettled([this.passes.stop(abort), this.group.giveUp(reason, abort)])
+    await Promise.allSettled([this.group.end(abort), this.#producer.close?.(abort)])
   }
 
   /** The source accepted, or the pass is over. */
@@ -237,14 +243,5 @@ export class CopyCourse {
   #requireOpen(what: string): void {
     if (this.#phase !== 'open')
       throw new CopyError('COPY_STATE', `${what}(): the copy is ${this.#phase}, not under way`)
-  }
-
-  #requireRepeat(): void {
-    if (this.#producer.canRepeat) return
-    const how = 'give a function that returns what can be iterated, or a COPY statement'
-    throw new CopyError(
-      'COPY_STATE',
-      `${this.#producer.name} can run only once, which rules out a further pass: ${how}`,
-    )
   }
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { CopyAborted, CopyFailed, type ReceiverFault } from '../shared/errors.js'
 import type { ServerEvent } from '../shared/session.js'
+import { refuseSameClient } from './client-session.js'
 import { CopyCourse } from './copy-course.js'
 import { type CopyManagerOptions, checkOptions } from './manager-options.js'
 import { type CopyResult, type CopyStats, type Outcome, outcomeOf, statsOf } from './outcome.js'
@@ -38,6 +39,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
   /** @throws CopyError COPY_OPTION for illegal options */
   constructor(producer: Producer, receivers: readonly Receiver[], options: CopyManagerOptions = {}) {
     super()
+    refuseSameClient([producer, ...receivers])
     this.producer = producer
     const takingPart = new Set(receivers)
     this.receivers = takingPart
@@ -45,7 +47,14 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
       event: (event, receiver) => this.#tell(event, receiver),
       changed: ({ receiver, state }) => {
         if (state === 'faulted' || state === 'dropped') takingPart.delete(receiver)
-        else takingPart.add(receiver)
+        else if (
+          state === 'opening' ||
+          state === 'waiting' ||
+          state === 'receiving' ||
+          state === 'completing'
+        ) {
+          takingPart.add(receiver)
+        }
       },
     })
   }
@@ -123,6 +132,11 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
    * @throws CopyError COPY_STATE when the copy is over, or its producer cannot run again
    */
   attach(receiver: Receiver): void {
+    refuseSameClient([
+      this.producer,
+      ...this.#course.group.handles.map((handle) => handle.receiver),
+      receiver,
+    ])
     this.#course.attach(receiver)
   }
 

@@ -1,17 +1,19 @@
 import type { SliceCallable } from '../shared/call-target.js'
 import { CopyError } from '../shared/errors.js'
+import { refuseSameClient } from './client-session.js'
 import { CopyManager, type OnFault } from './copy-manager.js'
 import { IteratorProducer, type IteratorSource } from './iterator-producer.js'
 import type { CopyManagerOptions } from './manager-options.js'
 import type { CopyResult } from './outcome.js'
 import type { Producer } from './producer.js'
-import { CallReceiver, Receiver, StatementReceiver, type StatementReceiverOptions } from './receiver.js'
+import { CallReceiver, Receiver } from './receiver.js'
 import { StatementProducer, type StatementProducerOptions } from './statement-producer.js'
+import { StatementReceiver, type StatementReceiverOptions } from './statement-receiver.js'
 
-/** What a copy can be from: a producer, a connection with a statement, or anything that can be iterated. */
+/** What a copy can be from: a producer, a connection or client with a statement, or anything that can be iterated. */
 export type CopyFrom = Producer | StatementProducerOptions | IteratorSource
 
-/** What a copy can be to: a receiver, a connection with a statement, or a function that takes slices. */
+/** What a copy can be to: a receiver, a connection or client with a statement, or a function that takes slices. */
 export type CopyTo = Receiver | StatementReceiverOptions | SliceCallable
 
 export interface CopyOptions extends CopyManagerOptions {
@@ -40,7 +42,10 @@ export const copy = async (options: CopyOptions): Promise<CopyResult> => {
       `onFault must be 'abort', 'isolate' or a function, not ${String(onFault)}`,
     )
   }
-  return new CopyManager(toProducer(from), to.map(toReceiver), rest).run({ onFault })
+  const producer = toProducer(from)
+  const receivers = to.map(toReceiver)
+  refuseSameClient([producer, ...receivers])
+  return new CopyManager(producer, receivers, rest).run({ onFault })
 }
 
 const toProducer = (from: CopyFrom): Producer => {
@@ -55,5 +60,8 @@ const toReceiver = (to: CopyTo, i: number): Receiver => {
   if (to instanceof Receiver) return to
   if (typeof to === 'function') return new CallReceiver(to)
   if (typeof to === 'object' && to !== null && 'statement' in to) return new StatementReceiver(to, `to[${i}]`)
-  throw new CopyError('COPY_OPTION', `to[${i}] must be a receiver, { connection, statement }, or a function`)
+  throw new CopyError(
+    'COPY_OPTION',
+    `to[${i}] must be a receiver, { connection | client, statement }, or a function`,
+  )
 }

@@ -4,11 +4,14 @@ export class Ending {
   readonly #wake: () => void
   readonly #controller = new AbortController()
   readonly #fire = (): void => this.fire()
+  /** Settles when it fires. */
+  readonly fired: Promise<void>
 
   /** @param wake called when it fires */
   constructor(user: AbortSignal | undefined, wake: () => void) {
     this.#user = user
     this.#wake = wake
+    this.fired = new Promise((resolve) => this.signal.addEventListener('abort', () => resolve()))
   }
 
   /** Listens to the caller's signal, until it fires. */

@@ -1,4 +1,4 @@
-import { CopyError } from '../shared/errors.js'
+import { CopyError, messageOf } from '../shared/errors.js'
 import type { Producer, ProducerEnd } from './producer.js'
 import type { ProducerStream } from './producer-stream.js'
 
@@ -44,6 +44,7 @@ export class IteratorProducer implements Producer {
 
   async produce(stream: ProducerStream): Promise<ProducerEnd> {
     let rows: number | undefined = 0
+    let exhausted = false
     try {
       const source = typeof this.#source === 'function' ? await this.#source() : this.#source
       if (!isIterable(source))
@@ -53,6 +54,7 @@ export class IteratorProducer implements Producer {
       stream.started()
       for (;;) {
         const turn = await this.#next(iterator)
+        exhausted = turn.done === true && !stream.isStopped
         if (turn.done || stream.isStopped) break
         if (isChunk(turn.value)) {
           rows = undefined
@@ -64,10 +66,10 @@ export class IteratorProducer implements Producer {
       }
     } catch (cause) {
       if (cause instanceof CopyError) throw cause
-      const message = cause instanceof Error ? cause.message : String(cause)
+      const message = messageOf(cause)
       throw new CopyError('COPY_CALLABLE', `the source threw: ${message}`, { phase: 'copy', cause })
     } finally {
-      if (stream.isStopped) this.#return()
+      if (!exhausted) this.#return()
       this.#iterator = undefined
     }
     return rows === undefined ? {} : { rows }

@@ -3,7 +3,7 @@ import { checkSettings, type SessionSettings } from '../shared/session-settings.
 import { type RingOptions, ringShape } from './ring.js'
 import type { WorkerPool } from './worker-pool.js'
 
-/** How long things may take, in milliseconds; 0 is no limit. */
+/** How long things may take, in milliseconds; 0 is no limit, but for `abort`. */
 export interface Deadlines {
   /** Connecting and authenticating, for each connection; 10,000 unless given. */
   readonly connect?: number
@@ -62,6 +62,8 @@ export const checkOptions = (
   }
   ringShape(options.ring)
   const deadlines = { ...DEFAULT_DEADLINES, ...options.deadlines }
+  if (deadlines.abort === 0)
+    throw new CopyError('COPY_OPTION', 'deadlines.abort must be at least 1 millisecond, not 0')
   for (const [name, value] of Object.entries(deadlines)) {
     if (typeof value !== 'number' || !(value >= 0 && value <= MAX_MS)) {
       throw new CopyError(

@@ -57,9 +57,9 @@ export const outcomeOf = (handle: ReceiverHandle): Outcome => ({
   name: handle.name,
   state: handle.state,
   ...(handle.completion?.rows !== undefined && { rows: handle.completion.rows }),
-  bytes: handle.progress.bytes,
-  seconds: handle.seconds,
-  passes: handle.passes,
+  bytes: handle.participation.progress.bytes,
+  seconds: handle.participation.seconds,
+  passes: handle.participation.passes,
   ...(handle.fault !== undefined && { fault: handle.fault }),
 })
 
@@ -72,7 +72,7 @@ export const statsOf = (
   seconds: number,
 ): CopyStats => {
   const receivers = handles.map((handle) => {
-    const { messages, bytes } = handle.progress
+    const { messages, bytes } = handle.participation.progress
     const due = handle.completion === undefined ? totals : first
     return {
       name: handle.name,

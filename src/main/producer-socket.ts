@@ -1,7 +1,12 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ConnectionData } from '../shared/connection-data.js'
 import { CopyError } from '../shared/errors.js'
+import { Session } from '../shared/session.js'
+import { applySettings, checkSettings, type SessionSettings } from '../shared/session-settings.js'
+import { type CheckedConnection, type ConnectionInput, checkConnection } from './connection-input.js'
 import type { CopyOutIntake } from './copy-out-intake.js'
+import type { ProducerContext } from './producer.js'
 
 /** Node's `onread`, which its types know for `connect` only; the constructor takes it too (nodejs/node lib/net.js). */
 interface SocketIntoMemory extends SocketConstructorOpts {
@@ -13,7 +18,27 @@ interface SocketIntoMemory extends SocketConstructorOpts {
   }
 }
 
-interface Feed {
+/** What a statement needs of the connection it runs on, ours or a user's. */
+export type StatementSession = Pick<Session, 'client' | 'socket' | 'copy' | 'fault' | 'destroy'>
+
+/** What the COPY OUT runs on. */
+export interface Source {
+  readonly canRepeat: boolean
+  open(context: ProducerContext): Promise<void>
+  /** Lets the connection's bytes go to `feed` for one pass; `deliverTo` is told who parses what is not CopyData. */
+  begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<StatementSession>
+  /** The pass is over: the connection stands between two messages, or is closed. */
+  passed?(): void
+  close(deadlineMs: number): Promise<void>
+  /** The copy was given up: ends a connect that is under way. */
+  stop?(): void
+}
+
+/** Takes bytes for pg's own parser. */
+export type Deliver = (bytes: Buffer) => void
+
+/** Where a socket's bytes go. */
+export interface Feed {
   readonly intake: CopyOutIntake
   /** The copy was given up: do not wait for room in the ring. */
   readonly isStopped: () => boolean
@@ -25,7 +50,7 @@ interface Feed {
  * A socket whose bytes the kernel reads straight into the ring. pg gets it instead of its own and listens for 'data',
  * which such a socket does not emit: `deliver` does.
  */
-export const socketIntoRing = (feed: Feed): Socket => {
+const socketIntoRing = (feed: Feed): Socket => {
   const options: SocketIntoMemory = {
     onread: {
       buffer: () => feed.intake.memory(),
@@ -37,20 +62,33 @@ export const socketIntoRing = (feed: Feed): Socket => {
   return socket
 }
 
-/**
- * Steps between a stream and pg's parser, which listens on it: for TLS, which ignores `onread`.
- * @returns what to give the parser's bytes to
- */
-export const intercept = (stream: Duplex, feed: Feed): ((bytes: Buffer) => void) => {
-  const parsers = stream.listeners('data') as ((bytes: Buffer) => void)[]
-  stream.removeAllListeners('data')
-  stream.on('data', (chunk: Buffer) => {
+/** A stream whose bytes pass by the intake before they reach whoever listened on it. */
+export interface Interception {
+  /** What to give the parser's bytes to. */
+  readonly deliver: Deliver
+  /** Puts the listeners back as they were. Only between two messages: what the intake holds would be lost. */
+  undo(): void
+}
+
+/** Steps between a stream and pg's parser, which listens on it: for TLS, which ignores `onread`, and users' clients. */
+export const intercept = (stream: Duplex, feed: Feed): Interception => {
+  // raw, so that what listens once is put back as such
+  const listeners = stream.rawListeners('data') as ((bytes: Buffer) => void)[]
+  const take = (chunk: Buffer): void => {
     if (guarded(feed, () => feed.intake.chunk(chunk))) return
     stream.pause()
     pausing(feed, stream)
-  })
-  return (bytes) => {
-    for (const parser of parsers) parser.call(stream, bytes)
+  }
+  stream.removeAllListeners('data')
+  stream.on('data', take)
+  return {
+    deliver(bytes) {
+      for (const listener of listeners) listener.call(stream, bytes)
+    },
+    undo() {
+      stream.off('data', take)
+      for (const listener of listeners) stream.on('data', listener)
+    },
   }
 }
 
@@ -78,3 +116,65 @@ const asProtocolError = (error: unknown): CopyError =>
   error instanceof CopyError
     ? error
     : new CopyError('COPY_PROTOCOL', (error as Error).message, { phase: 'copy', cause: error })
+
+export interface OwnSourceOptions {
+  /** Where the source is: a URL, a libpq keyword string, or a pg.ClientConfig. */
+  readonly connection: ConnectionInput
+  /** Server settings on this connection; they win over those of the copy. */
+  readonly session?: SessionSettings
+}
+
+/** A connection of ours, in a transaction of its own. */
+export class OwnSource implements Source {
+  readonly canRepeat = true
+  readonly #settings: SessionSettings
+  readonly #connection: CheckedConnection
+  #data: ConnectionData | undefined
+  #context: ProducerContext | undefined
+  #session: Session | undefined
+  #isBegun = false
+  readonly #stop = new AbortController()
+
+  constructor(options: OwnSourceOptions) {
+    this.#settings = checkSettings(options.session, 'from.session')
+    this.#connection = checkConnection(options.connection, 'from.connection')
+  }
+
+  async open(context: ProducerContext): Promise<void> {
+    this.#context = context
+    this.#data = await this.#connection.resolve()
+  }
+
+  async begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<Session> {
+    if (this.#session !== undefined) return this.#session
+    const data = this.#data as ConnectionData
+    const context = this.#context as ProducerContext
+    const makeSocket = (): Socket => {
+      const socket = socketIntoRing(feed)
+      deliverTo((bytes) => socket.emit('data', bytes))
+      return socket
+    }
+    const session = await Session.open(data, {
+      connectMs: context.connectMs,
+      signal: this.#stop.signal,
+      ...(!data.ssl && { makeSocket }),
+    })
+    this.#session = session
+    if (data.ssl) deliverTo(intercept(session.socket, feed).deliver)
+    session.onServerEvent(context.event)
+    await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', 'start')
+    await applySettings(session, { ...context.session, ...this.#settings })
+    this.#isBegun = true
+    return session
+  }
+
+  /** A connection that is still on its way has nothing to align. */
+  stop(): void {
+    this.#stop.abort()
+    if (!this.#isBegun) this.#session?.destroy()
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    await this.#session?.end(deadlineMs)
+  }
+}

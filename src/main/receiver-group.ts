@@ -90,7 +90,8 @@ export class ReceiverGroup {
 
   /** Starts those that wait for a pass. Threads that late ones need are taken only if they are free. */
   async beginWaiting(context: ReceiverContext, joining: () => Joining): Promise<void> {
-    const waiting = this.waiting
+    const { waiting } = this
+    await Promise.all(waiting.map((handle) => handle.released))
     for (const handle of waiting) {
       if (this.#makers.has(handle)) continue
       const threads = await this.#place(handle, context)
@@ -109,15 +110,12 @@ export class ReceiverGroup {
     this.#add(receiver).wait()
   }
 
-  /** Forgets that the fault was told: what comes next is news. */
-  reconciled(handle: ReceiverHandle): void {
-    this.#told.delete(handle)
-  }
-
   /** Takes the faults that the caller has not been told of; undefined when there are none. */
   takeFaults(): ReceiverFault<Receiver> | undefined {
     const faults = new Map<Receiver, CopyError>()
     for (const handle of this.#handles) {
+      // mended meanwhile: what comes next is news
+      if (handle.state !== 'faulted') this.#told.delete(handle)
       if (handle.state !== 'faulted' || this.#told.has(handle) || handle.fault === undefined) continue
       this.#told.add(handle)
       faults.set(handle.receiver, handle.fault)

@@ -2,42 +2,40 @@ import { asCopyError, CopyError } from '../shared/errors.js'
 import type { Completion, ReceiverCommand } from '../shared/messages.js'
 import type { Report } from '../shared/receiver-life.js'
 import type { RingTicket } from '../shared/ring-reader.js'
-import { toCell } from '../shared/sequence.js'
 import { within } from './deadline.js'
 import type { HandleContext, Joining } from './handle-context.js'
+import { Participation } from './participation.js'
 import type { Receiver } from './receiver.js'
 import type { ReceiverLink } from './receiver-link.js'
-import { isDone, isFinal, type ReceiverState } from './receiver-state.js'
-import type { Moved } from './slice-totals.js'
+import { isDone, isFinal, isInDoubt, type LetGoState, type ReceiverState } from './receiver-state.js'
 
 /** A thread that does not answer in its deadline and this much more is ended. */
 const KILL_GRACE_MS = 1000
 
-const NOTHING: Moved = { messages: 0, bytes: 0 }
 /** Main's face of one receiver: what state it is in, and how to tell it things. */
 export class ReceiverHandle {
   readonly receiver: Receiver
   readonly name: string
   readonly ticket: RingTicket
+  readonly participation: Participation
   readonly #context: HandleContext
   #state: ReceiverState = 'opening'
   #link: ReceiverLink | undefined
   #completion: Completion | undefined
   #fault: CopyError | undefined
   #resumable = false
-  #progress: Moved = NOTHING
-  #passes = 0
-  #beganAt = 0
-  #seconds = 0
+  #passEnded = false
   #aborted: (() => void) | undefined
   #committed: (() => void) | undefined
   #commitment: Promise<void> = Promise.resolve()
+  #released: Promise<void> = Promise.resolve()
 
   constructor(receiver: Receiver, name: string, context: HandleContext) {
     this.receiver = receiver
     this.name = name
     this.ticket = context.ring.ticket()
     this.#context = context
+    this.participation = new Participation(context, this.ticket)
   }
 
   get state(): ReceiverState {
@@ -52,16 +50,6 @@ export class ReceiverHandle {
     return this.#completion
   }
 
-  /** Passes that it took part in. */
-  get passes(): number {
-    return this.#passes
-  }
-
-  /** From the begin of its pass to its completion. */
-  get seconds(): number {
-    return this.#seconds
-  }
-
   get isFinal(): boolean {
     return isFinal(this.#state) || this.isDone
   }
@@ -70,22 +58,11 @@ export class ReceiverHandle {
     return isDone(this.#state, this.#completion)
   }
 
-  /** What it has let go of in its pass; where it stood when it left the ring, afterwards. */
-  get progress(): Moved {
-    const cursor = this.#context.gate.cursor(this.ticket.receiver)
-    if (cursor !== undefined) this.#progress = this.#context.before(cursor)
-    return this.#progress
-  }
-
   /** Takes part in a pass, by the link it has or a new one. */
   begin(makeLink: (heard: (report: Report) => void) => ReceiverLink, joining: Joining): void {
-    const { ring, gate } = this.#context
-    ring.cells.setCursor(this.ticket.receiver, toCell(joining.sequence))
-    gate.add(this.ticket.receiver, joining.sequence)
-    this.#progress = NOTHING
+    this.participation.begin(joining.sequence)
     this.#completion = undefined
-    this.#passes += 1
-    this.#beganAt = performance.now()
+    this.#passEnded = false
     if (this.#link === undefined) {
       const link = makeLink((report) => this.#hear(report))
       this.#link = link
@@ -104,6 +81,7 @@ export class ReceiverHandle {
 
   /** The producer delivered everything. */
   ended(): void {
+    this.#passEnded = true
     if (this.#state === 'receiving') this.#enter('completing')
   }
 
@@ -119,14 +97,14 @@ export class ReceiverHandle {
 
   /** Something about it was found on the main thread, such as a wrong count. */
   fail(cause: unknown): void {
-    this.#hear({ type: 'fault', cause, resumable: false })
+    if (!isFinal(this.#state)) this.#faulted(cause, false)
   }
 
   /**
    * Goes on from the read cursor after a fault.
    * @throws CopyError COPY_STATE when it cannot, saying why
    */
-  reconcile(passEnded: boolean): void {
+  reconcile(): void {
     this.#requireFaulted()
     if (!this.#resumable) {
       const why = `${this.name} cannot go on from where it stood, since ${this.#fault?.message}`
@@ -135,32 +113,45 @@ export class ReceiverHandle {
       })
     }
     this.#fault = undefined
-    this.#enter(passEnded ? 'completing' : 'receiving')
+    this.#enterReceiving()
     this.#send({ type: 'reconcile' })
   }
 
   /** Gives up what it did, to take part in the next pass from its start. @throws CopyError COPY_STATE without a fault */
   async reconcileFromStart(deadlineMs: number): Promise<void> {
     this.#requireFaulted()
-    await this.letGo('waiting', 'reconciled from the start', deadlineMs)
+    if (isInDoubt(this.#fault)) {
+      const message = `${this.name} may have committed already: ${this.#fault?.message}`
+      throw new CopyError('COPY_STATE', message, { receiver: this.name })
+    }
     this.#fault = undefined
     this.#completion = undefined
-    this.#progress = NOTHING
+    // waiting from now on, so that the next turn does not drop it
+    this.#enter('waiting')
+    await this.letGo('waiting', 'reconciled from the start', deadlineMs)
+    this.participation.forget()
   }
 
   /**
    * Gives up what it has begun and lets go of the ring, by force when it does not do so in time.
    * @param state what it is then
    */
-  async letGo(
-    state: 'dropped' | 'aborted' | 'rolled-back' | 'waiting',
-    reason: string,
-    deadlineMs: number,
-  ): Promise<void> {
+  letGo(state: LetGoState, reason: string, deadlineMs: number): Promise<void> {
+    this.#released = this.#released.then(() => this.#letGo(state, reason, deadlineMs))
+    return this.#released
+  }
+
+  /** Settles when it has let go of what it was told to let go of last. */
+  get released(): Promise<void> {
+    return this.#released
+  }
+
+  async #letGo(state: LetGoState, reason: string, deadlineMs: number): Promise<void> {
     const link = this.#link
     // COMMIT is on its way: what it comes to is not ours to say
     if (this.#state === 'committing') await within(this.#commitment, deadlineMs)
     if (this.isDone) return
+    const inDoubt = this.#state === 'committing' || isInDoubt(this.#fault)
     if (link !== undefined) {
       const aborted = new Promise<void>((resolve) => {
         this.#aborted = resolve
@@ -171,8 +162,9 @@ export class ReceiverHandle {
         await link.over
       }
     }
-    this.#leaveRing()
-    this.#enter(state)
+    this.participation.leave()
+    this.#enter(inDoubt ? 'in-doubt' : state)
+    this.#committed?.()
   }
 
   /** Ends its life: connection closed, thread free. It must be final. */
@@ -204,17 +196,16 @@ export class ReceiverHandle {
         this.#context.event(report.event)
         break
       case 'receiving':
-        if (this.#state === 'opening') this.#enter('receiving')
+        if (this.#state === 'opening') this.#enterReceiving()
         break
       case 'completed':
         if (this.#state !== 'receiving' && this.#state !== 'completing') break
         this.#completion = report.completion
-        this.#seconds = (performance.now() - this.#beganAt) / 1000
-        // it read all there is: it holds nobody back
-        this.#leaveRing()
+        this.participation.complete()
         this.#enter('completed')
         break
       case 'committed':
+        if (this.#state !== 'committing') break
         this.#enter('committed')
         this.#committed?.()
         break
@@ -222,7 +213,7 @@ export class ReceiverHandle {
         this.#aborted?.()
         break
       case 'fault':
-        this.#faulted(report.cause, report.resumable)
+        if (!this.isFinal) this.#faulted(report.cause, report.resumable)
         break
       default:
         this.fail(new TypeError(`unknown report ${JSON.stringify(report satisfies never)}`))
@@ -230,17 +221,14 @@ export class ReceiverHandle {
   }
 
   #faulted(cause: unknown, resumable: boolean): void {
-    if (this.isFinal) return
     this.#fault = asCopyError(cause, 'copy').with({ receiver: this.name })
     this.#resumable = resumable
     this.#enter('faulted')
     this.#committed?.()
   }
 
-  #leaveRing(): void {
-    // read for the last time, then it gates no more
-    void this.progress
-    this.#context.gate.remove(this.ticket.receiver)
+  #enterReceiving(): void {
+    this.#enter(this.#passEnded ? 'completing' : 'receiving')
   }
 
   #enter(state: ReceiverState): void {

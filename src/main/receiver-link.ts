@@ -1,9 +1,10 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { fromErrorRecord } from '../shared/error-record.js'
-import { CopyError } from '../shared/errors.js'
+import { CopyError, messageOf } from '../shared/errors.js'
 import type { ReceiverCommand, ReceiverPlan, ReceiverReport } from '../shared/messages.js'
 import { ReceiverLife, type Report } from '../shared/receiver-life.js'
 import type { RingTicket } from '../shared/ring-reader.js'
+import type { ServerEvent } from '../shared/session.js'
 import type { Target } from '../shared/target.js'
 import type { WorkerPool } from './worker-pool.js'
 
@@ -22,8 +23,12 @@ export class LocalLink implements ReceiverLink {
   readonly #life: ReceiverLife
   #kill: () => void = () => undefined
 
-  constructor(makeTarget: () => Target, ticket: RingTicket, heard: (report: Report) => void) {
-    this.#life = new ReceiverLife(makeTarget, ticket, heard)
+  constructor(
+    makeTarget: (event: (event: ServerEvent) => void) => Target,
+    ticket: RingTicket,
+    heard: (report: Report) => void,
+  ) {
+    this.#life = new ReceiverLife(() => makeTarget((event) => heard({ type: 'event', event })), ticket, heard)
     const killed = new Promise<void>((resolve) => {
       this.#kill = resolve
     })
@@ -76,7 +81,7 @@ export class WorkerLink implements ReceiverLink {
     } catch (cause) {
       // the thread is ending, not ended: until it has, its sockets may still read from the ring
       await this.#exited
-      const message = cause instanceof Error ? cause.message : String(cause)
+      const message = messageOf(cause)
       this.#heard({
         type: 'fault',
         resumable: false,

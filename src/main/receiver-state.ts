@@ -1,3 +1,4 @@
+import type { CopyError } from '../shared/errors.js'
 import type { Completion } from '../shared/messages.js'
 
 /**
@@ -17,8 +18,12 @@ export type ReceiverState =
   | 'committed'
   | 'rolled-back'
   | 'aborted'
+  | 'in-doubt'
 
-const ENDS: readonly ReceiverState[] = ['dropped', 'committed', 'rolled-back', 'aborted']
+/** What a receiver can become when it is given up. */
+export type LetGoState = 'dropped' | 'aborted' | 'rolled-back' | 'waiting'
+
+const ENDS: readonly ReceiverState[] = ['dropped', 'committed', 'rolled-back', 'aborted', 'in-doubt']
 
 /** Whether nothing can be awaited from such a receiver any more, but for `isDone`. */
 export const isFinal = (state: ReceiverState): boolean => ENDS.includes(state)
@@ -26,3 +31,9 @@ export const isFinal = (state: ReceiverState): boolean => ENDS.includes(state)
 /** Whether all of its data arrived and, where it commits, is committed. */
 export const isDone = (state: ReceiverState, completion: Completion | undefined): boolean =>
   state === 'committed' || (state === 'completed' && completion?.commits === false)
+
+/** Whether a fault leaves open what became of a COMMIT that was sent: only a server's word about it, not its end, tells. */
+export const isInDoubt = (fault: CopyError | undefined): boolean =>
+  fault?.phase === 'commit' &&
+  fault.code !== 'COPY_COMMIT' &&
+  (fault.sqlState === undefined || fault.sqlState.startsWith('57'))

@@ -1,10 +1,9 @@
 import { CallTarget, type SliceCallable } from '../shared/call-target.js'
 import { CopyError } from '../shared/errors.js'
 import type { ReceiverPlan } from '../shared/messages.js'
-import { checkSettings, type SessionSettings } from '../shared/session-settings.js'
-import { checkStatement } from '../shared/statement.js'
+import type { ServerEvent } from '../shared/session.js'
+import type { SessionSettings } from '../shared/session-settings.js'
 import type { Target } from '../shared/target.js'
-import { type CheckedConnection, type ConnectionInput, checkConnection } from './connection-input.js'
 
 /** How a receiver's own count must agree with the producer's before anything is committed. */
 export type RowCountRule = 'equal' | 'at-most' | 'any'
@@ -20,13 +19,16 @@ export interface ReceiverContext {
 /** Where a receiver lives: a worker thread, made from plain data, or the main thread. */
 export type Placement =
   | { readonly thread: 'worker'; readonly plan: ReceiverPlan }
-  | { readonly thread: 'main'; readonly makeTarget: () => Target }
+  /** `event`: takes what a server sent on its own account, for the manager's listeners. */
+  | { readonly thread: 'main'; readonly makeTarget: (event?: (event: ServerEvent) => void) => Target }
 
 /** Where rows go. One manager at a time. To write your own, extend it and `place` a Target on the main thread. */
 export abstract class Receiver {
   /** For messages, stats and outcomes; the manager numbers those that were given none. */
   name: string | undefined
   readonly rowCount: RowCountRule = 'equal'
+  /** Whether it can give up what it did and begin again: `reconcile(receiver, { from: 'start' })`. */
+  readonly canRestart: boolean = true
   /** After the end: rows by this receiver's own count; undefined where it has none. */
   count: number | undefined
   /** After the end: the server's command tag, such as `COPY 3`. */
@@ -38,70 +40,6 @@ export abstract class Receiver {
 
   /** Called by the manager once, on the main thread. A rejection is this receiver's fault. */
   abstract place(context: ReceiverContext): Promise<Placement>
-}
-
-export interface StatementReceiverOptions {
-  /** Where the target is: a URL, a libpq keyword string, or a pg.ClientConfig. */
-  readonly connection: ConnectionInput
-  /** One `COPY … FROM STDIN`, of the same format as the producer's. */
-  readonly statement: string
-  readonly name?: string
-  /** SQL to run in the receiver's transaction before the COPY, such as `TRUNCATE events`. */
-  readonly before?: readonly string[]
-  /** SQL to run in the receiver's transaction after the COPY. */
-  readonly after?: readonly string[]
-  /** `equal` unless given: as many rows as the producer; `at-most` where triggers or WHERE may drop some. */
-  readonly rowCount?: RowCountRule
-  /** Server settings on this connection; they win over those of the copy. */
-  readonly session?: SessionSettings
-}
-
-const ROW_COUNT_RULES = ['equal', 'at-most', 'any']
-
-/** Loads by `COPY … FROM STDIN` in a worker thread, on a connection and in a transaction of its own. */
-export class StatementReceiver extends Receiver {
-  override readonly rowCount: RowCountRule
-  readonly statement: string
-  readonly #connection: CheckedConnection
-  readonly #options: StatementReceiverOptions
-  readonly #settings: SessionSettings
-
-  /**
-   * @param where how error messages call these options
-   * @throws CopyError COPY_OPTION for options that cannot work
-   */
-  constructor(options: StatementReceiverOptions, where = 'to') {
-    super(options.name)
-    this.statement = checkStatement(options.statement, `${where}.statement`)
-    this.rowCount = options.rowCount ?? 'equal'
-    if (!ROW_COUNT_RULES.includes(this.rowCount)) {
-      throw new CopyError(
-        'COPY_OPTION',
-        `${where}.rowCount must be one of ${ROW_COUNT_RULES.join(', ')}, not ${String(this.rowCount)}`,
-      )
-    }
-    for (const name of ['before', 'after'] as const) {
-      const list = options[name]
-      if (list !== undefined && (!Array.isArray(list) || list.some((sql) => typeof sql !== 'string'))) {
-        throw new CopyError('COPY_OPTION', `${where}.${name} must be a list of SQL strings`)
-      }
-    }
-    this.#settings = checkSettings(options.session, `${where}.session`)
-    this.#connection = checkConnection(options.connection, `${where}.connection`)
-    this.#options = options
-  }
-
-  async place(context: ReceiverContext): Promise<Placement> {
-    const { before = [], after = [] } = this.#options
-    const connection = await this.#connection.resolve()
-    const settings = { ...context.session, ...this.#settings }
-    const { statement } = this
-    const { connectMs } = context
-    return {
-      thread: 'worker',
-      plan: { kind: 'statement', connection, statement, before, after, settings, connectMs },
-    }
-  }
 }
 
 export interface CallReceiverOptions {

@@ -1,55 +1,85 @@
-import type { Socket } from 'node:net'
-import type { ConnectionData } from '../shared/connection-data.js'
+import type pg from 'pg'
+import { cancelRequest } from '../shared/cancel-request.js'
+import type { CopyCommand } from '../shared/copy-command.js'
 import { CopyError } from '../shared/errors.js'
-import { Session } from '../shared/session.js'
-import { applySettings, checkSettings, type SessionSettings } from '../shared/session-settings.js'
 import { checkStatement, rowsOfTag } from '../shared/statement.js'
-import { cancelRequest } from './cancel-request.js'
-import { type CheckedConnection, type ConnectionInput, checkConnection } from './connection-input.js'
+import { ClientSession } from './client-session.js'
+import { checkClient } from './client-target.js'
 import { CopyOutIntake } from './copy-out-intake.js'
 import type { Producer, ProducerContext, ProducerEnd } from './producer.js'
-import { intercept, socketIntoRing } from './producer-socket.js'
+import {
+  type Deliver,
+  type Feed,
+  intercept,
+  OwnSource,
+  type OwnSourceOptions,
+  type Source,
+  type StatementSession,
+} from './producer-socket.js'
 import type { ProducerStream } from './producer-stream.js'
 
-export interface StatementProducerOptions {
-  /** Where the source is: a URL, a libpq keyword string, or a pg.ClientConfig. */
-  readonly connection: ConnectionInput
+interface OnConnection extends OwnSourceOptions {
+  readonly client?: undefined
+}
+
+interface OnClient {
+  /**
+   * A connected pg.Client of yours: it is never begun, committed or ended, and its settings stay yours. Below
+   * REPEATABLE READ, or outside a transaction, it gives one pass only. Do not use it until the copy is over.
+   */
+  readonly client: pg.Client
+  readonly connection?: undefined
+  readonly session?: undefined
+}
+
+/** Exactly one of `connection` and `client`. */
+export type StatementProducerOptions = (OnConnection | OnClient) & {
   /** One `COPY … TO STDOUT`; it may bear any format. */
   readonly statement: string
   readonly name?: string
-  /** Server settings on this connection; they win over those of the copy. */
-  readonly session?: SessionSettings
 }
 
 /**
- * Runs `COPY … TO STDOUT` on a connection of its own, in a read-only transaction with one snapshot that stays open
- * until every receiver is final. On an unencrypted connection the kernel reads straight into the ring.
+ * Runs `COPY … TO STDOUT`: on a connection of its own, in a read-only transaction with one snapshot that stays open
+ * until every receiver is final, where the kernel reads straight into the ring unless it is encrypted; or on a user's
+ * client as it stands, by its socket's `data` events.
  */
 export class StatementProducer implements Producer {
   readonly name: string
-  readonly canRepeat = true
   readonly statement: string
-  readonly #connection: CheckedConnection
-  readonly #settings: SessionSettings
-  #data: ConnectionData | undefined
-  #session: Session | undefined
+  totalMessages = 0
+  totalBytes = 0
+  count: number | undefined
+  command: string | undefined
+  readonly #client: pg.Client | undefined
+  readonly #source: Source
+  #deliver: Deliver = () => undefined
+  #session: StatementSession | undefined
   #intake: CopyOutIntake | undefined
   #stream: ProducerStream | undefined
   #fail: ((error: Error) => void) | undefined
-  #context: ProducerContext | undefined
-  #finished: Promise<unknown> | undefined
+  #command: CopyCommand | undefined
 
-  /** @throws CopyError COPY_OPTION for a statement or connection that cannot work */
+  /** @throws CopyError COPY_OPTION for a statement, connection or client that cannot work */
   constructor(options: StatementProducerOptions) {
     this.statement = checkStatement(options.statement, 'from.statement')
-    this.#settings = checkSettings(options.session, 'from.session')
-    this.#connection = checkConnection(options.connection, 'from.connection')
+    this.#client = checkClient(options, 'from')
+    this.#source =
+      this.#client === undefined ? new OwnSource(options as OnConnection) : new ClientSource(this.#client)
     this.name = options.name ?? 'source'
   }
 
-  async open(context: ProducerContext): Promise<void> {
-    this.#context = context
-    this.#data = await this.#connection.resolve()
+  /** The user's client that it runs on, if it does. */
+  get client(): pg.Client | undefined {
+    return this.#client
+  }
+
+  get canRepeat(): boolean {
+    return this.#source.canRepeat
+  }
+
+  open(context: ProducerContext): Promise<void> {
+    return this.#source.open(context)
   }
 
   async produce(stream: ProducerStream): Promise<ProducerEnd> {
@@ -58,18 +88,31 @@ export class StatementProducer implements Producer {
       this.#fail = reject
     })
     failed.catch(() => undefined)
-    const session = this.#session ?? (await this.#connect(stream))
-    const intake = this.#intake as CopyOutIntake
-    intake.expect(stream.writer)
-    const command = session.copy(this.statement, 'extended')
-    this.#finished = command.finished
-    let binary = false
-    session.client.connection.once('copyOutResponse', (message: { binary: boolean }) => {
-      binary = message.binary
+    this.#intake ??= new CopyOutIntake(stream.ring, stream.deframer, (bytes) => this.#deliver(bytes))
+    const intake = this.#intake
+    const feed: Feed = {
+      intake,
+      isStopped: () => this.#stream?.isStopped ?? true,
+      broken: (error) => this.#broken(error),
+    }
+    const session = await this.#source.begin(feed, (deliver) => {
+      this.#deliver = deliver
     })
+    this.#session = session
+    if (stream.isStopped) throw new CopyError('COPY_STATE', 'the copy was given up', { phase: 'start' })
+    intake.expect(stream.writer)
+    let binary = false
+    const onCopyOut = (message: { binary: boolean }): void => {
+      binary = message.binary
+    }
+    const { connection } = session.client
+    connection.on('copyOutResponse', onCopyOut)
+    const command = session.copy(this.statement, 'extended')
+    this.#command = command
     try {
       if ((await Promise.race([command.started, failed])) === 'in') {
         command.fail('copyman expected COPY TO STDOUT')
+        await Promise.race([command.finished.catch(() => undefined), failed])
         throw new CopyError(
           'COPY_OPTION',
           'from.statement is a COPY FROM; a producer needs COPY … TO STDOUT',
@@ -84,6 +127,8 @@ export class StatementProducer implements Producer {
       throw session.fault(error, 'copy')
     } finally {
       this.#fail = undefined
+      connection.off('copyOutResponse', onCopyOut)
+      this.#source.passed?.()
     }
   }
 
@@ -91,45 +136,17 @@ export class StatementProducer implements Producer {
   async abort(deadlineMs: number): Promise<void> {
     const session = this.#session
     this.#intake?.discard()
-    if (session === undefined || this.#finished === undefined) return
-    const { processID, secretKey } = session.client as unknown as { processID: number; secretKey: number }
+    this.#source.stop?.()
+    if (session === undefined || this.#command === undefined || this.#command.isAligned) return
     const timer = setTimeout(() => session.destroy(), deadlineMs)
     session.socket.resume()
-    await cancelRequest(this.#data as ConnectionData, { processID, secretKey }, deadlineMs)
-    await this.#finished.catch(() => undefined)
+    await cancelRequest(session.client, deadlineMs)
+    await this.#command.finished.catch(() => undefined)
     clearTimeout(timer)
   }
 
   async close(deadlineMs: number): Promise<void> {
-    await this.#session?.end(deadlineMs)
-  }
-
-  async #connect(stream: ProducerStream): Promise<Session> {
-    const data = this.#data as ConnectionData
-    const context = this.#context as ProducerContext
-    let deliver: (bytes: Buffer) => void = () => undefined
-    const intake = new CopyOutIntake(stream.ring, stream.deframer, (bytes) => deliver(bytes))
-    this.#intake = intake
-    const feed = {
-      intake,
-      isStopped: () => this.#stream?.isStopped ?? true,
-      broken: (error: CopyError) => this.#broken(error),
-    }
-    const makeSocket = (): Socket => {
-      const socket = socketIntoRing(feed)
-      deliver = (bytes) => socket.emit('data', bytes)
-      return socket
-    }
-    const session = await Session.open(data, {
-      connectMs: context.connectMs,
-      ...(!data.ssl && { makeSocket }),
-    })
-    this.#session = session
-    if (data.ssl) deliver = intercept(session.socket, feed)
-    session.onServerEvent(context.event)
-    await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', 'start')
-    await applySettings(session, { ...context.session, ...this.#settings })
-    return session
+    await this.#source.close(deadlineMs)
   }
 
   #broken(error: CopyError): void {
@@ -149,5 +166,48 @@ export class StatementProducer implements Producer {
       `the source says ${JSON.stringify(tag)} but sent ${messages} CopyData messages`,
       { phase: 'complete' },
     )
+  }
+}
+
+const ONE_SNAPSHOT = ['repeatable read', 'serializable']
+
+/** A user's client, in whatever transaction it is. */
+class ClientSource implements Source {
+  readonly #client: pg.Client
+  #session: ClientSession | undefined
+  #canRepeat = false
+  #undo: (() => void) | undefined
+
+  constructor(client: pg.Client) {
+    this.#client = client
+  }
+
+  /** Known after `open`. */
+  get canRepeat(): boolean {
+    return this.#canRepeat
+  }
+
+  async open(context: ProducerContext): Promise<void> {
+    this.#session = new ClientSession(this.#client, context.event)
+    const { status, isolation } = await this.#session.examine('producer')
+    this.#canRepeat = status === 'T' && ONE_SNAPSHOT.includes(isolation)
+  }
+
+  async begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<ClientSession> {
+    const session = this.#session as ClientSession
+    session.requireIdle()
+    const { deliver, undo } = intercept(session.socket, feed)
+    this.#undo = undo
+    deliverTo(deliver)
+    return session
+  }
+
+  passed(): void {
+    this.#undo?.()
+    this.#undo = undefined
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    await this.#session?.end(deadlineMs)
   }
 }

@@ -46,6 +46,10 @@ export class WorkerPool {
       // 'sync', the default, would stop an idle worker's event loop; ours own sockets
       atomics: 'disabled',
     })
+    // a thread that fails between two tasks, such as in a timer that a user's module left: no copy is concerned
+    this.#piscina.on('error', (error: Error) =>
+      process.emitWarning(`an idle copyman worker failed: ${error.message}`),
+    )
   }
 
   /**

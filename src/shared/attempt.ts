@@ -6,6 +6,7 @@ export class Attempt {
   #aborted = false
   #decided: Promise<void> = Promise.resolve()
   #decide: () => void = () => undefined
+  #held = false
 
   get aborted(): boolean {
     return this.#aborted
@@ -16,15 +17,21 @@ export class Attempt {
     return this.#decided
   }
 
+  /** Whether a fault waits for a decision. */
+  get isHeld(): boolean {
+    return this.#held
+  }
+
   /** A fault was reported that can be mended. */
   hold(): void {
-    this.#decide()
+    this.#held = true
     this.#decided = new Promise((resolve) => {
       this.#decide = resolve
     })
   }
 
   reconcile(): void {
+    this.#held = false
     this.#decide()
   }
 

@@ -1,4 +1,4 @@
-import { CopyError } from './errors.js'
+import { CopyError, messageOf } from './errors.js'
 import type { Completion } from './messages.js'
 import { HEADER_BYTES } from './ring-layout.js'
 import type { RingSlice } from './ring-reader.js'
@@ -69,7 +69,7 @@ export class CallTarget implements Target {
     try {
       await this.#call(slice)
     } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause)
+      const message = messageOf(cause)
       sent(
         new CopyError('COPY_CALLABLE', `the callable failed on slice ${slice.sequence}: ${message}`, {
           phase: 'copy',

@@ -13,6 +13,7 @@ export class Drain {
   readonly #reader: RingReader
   readonly #target: Target
   #stopping = false
+  #detached = false
   #fault: { error: unknown } | undefined
   #waiting = false
   #stepping = false
@@ -69,8 +70,13 @@ export class Drain {
     else if (this.#reader.inFlight === 0) this.#finish('stopped')
   }
 
+  /** What is still in flight is forgotten: nothing of it is released any more. After `stop()`, when nobody waits. */
+  detach(): void {
+    this.#detached = true
+  }
+
   readonly #sent = (error?: unknown): void => {
-    if (this.#fault !== undefined) return
+    if (this.#fault !== undefined || this.#detached) return
     if (error === undefined || error === null) this.#reader.release()
     else this.#fault = { error }
     this.#step()

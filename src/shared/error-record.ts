@@ -1,4 +1,4 @@
-import { CopyError, type CopyErrorCode, type CopyErrorFacts } from './errors.js'
+import { CopyError, type CopyErrorCode, type CopyErrorFacts, messageOf } from './errors.js'
 
 /**
  * An error as plain data. Structured clone drops an error's class, code, own fields and cause, so errors cross
@@ -18,7 +18,7 @@ const MAX_CAUSES = 8
 
 export const toErrorRecord = (error: unknown, depth = 0): ErrorRecord => {
   if (!(error instanceof Error))
-    return { name: 'Error', message: `something was thrown that is no Error: ${String(error)}` }
+    return { name: 'Error', message: `something was thrown that is no Error: ${messageOf(error)}` }
   const code = (error as { code?: unknown }).code
   return {
     name: error.name,

@@ -141,8 +141,15 @@ const alreadyCommitted = (names: readonly string[]): string =>
 /** What a user's own code threw, as a CopyError with that as its cause; a CopyError stays what it is. */
 export const asCopyError = (thrown: unknown, phase: CopyPhase): CopyError => {
   if (thrown instanceof CopyError) return thrown
-  return new CopyError('COPY_CALLABLE', thrown instanceof Error ? thrown.message : String(thrown), {
-    phase,
-    cause: thrown,
-  })
+  return new CopyError('COPY_CALLABLE', messageOf(thrown), { phase, cause: thrown })
+}
+
+/** What anything thrown says: people throw strings, and objects that cannot even be made a string. */
+export const messageOf = (thrown: unknown): string => {
+  if (thrown instanceof Error) return thrown.message
+  try {
+    return String(thrown)
+  } catch {
+    return `a value of type ${typeof thrown}`
+  }
 }

@@ -58,7 +58,7 @@ export class ReceiverLife {
       case 'reconcile':
         return attempt.reconcile()
       case 'commit':
-        return this.#commit()
+        return this.#commit(attempt)
       case 'abort':
         return this.#abort(command.reason, command.deadlineMs, attempt)
       case 'end':
@@ -72,6 +72,7 @@ export class ReceiverLife {
   async #begin({ pass, sequence, stallMs }: Begin, attempt: Attempt): Promise<void> {
     this.#target ??= await this.#makeTarget()
     const target = this.#target
+    if (attempt.aborted) return
     await target.open(pass)
     if (attempt.aborted) return
     this.#report({ type: 'receiving', pass })
@@ -110,12 +111,15 @@ export class ReceiverLife {
   }
 
   #resumable(cause: unknown, attempt: Attempt): void {
-    if (attempt.aborted) return
+    // one fault at a time: the caller decides about the first
+    if (attempt.aborted || attempt.isHeld) return
     attempt.hold()
     this.#report({ type: 'fault', cause, resumable: true })
   }
 
-  async #commit(): Promise<void> {
+  async #commit(attempt: Attempt): Promise<void> {
+    // behind a ROLLBACK the server would answer COMMIT too, with a warning only
+    if (attempt.aborted) return
     const target = this.#target as Target
     await Promise.race([target.commit(), target.failed])
     this.#report({ type: 'committed' })
@@ -125,6 +129,8 @@ export class ReceiverLife {
     attempt.abort()
     this.#drain?.stop()
     const aligned = (await this.#target?.abort(reason, deadlineMs)) ?? true
+    // a callable that settles later than its deadline must not move the cursor of another pass
+    this.#drain?.detach()
     this.#report({ type: 'aborted', aligned })
   }
 }

@@ -8,6 +8,8 @@ import { toCopyError } from './server-error.js'
 export interface SessionOptions {
   /** How long connecting and authenticating may take, in milliseconds; 0 for no limit. */
   readonly connectMs: number
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal
   /** Makes the socket; pg's own kind unless given. */
   readonly makeSocket?: () => Duplex
 }
@@ -70,8 +72,12 @@ export class Session {
       ...(options.makeSocket !== undefined && { stream: options.makeSocket }),
     } as pg.ClientConfig)
     const session = new Session(client, describeServer(data))
+    const giveUp = (): void => session.destroy()
+    options.signal?.addEventListener('abort', giveUp)
     try {
-      await client.connect()
+      const connecting = client.connect()
+      if (options.signal?.aborted) giveUp()
+      await connecting
     } catch (error) {
       session.destroy()
       const fault = toCopyError(error, 'connect')
@@ -79,6 +85,8 @@ export class Session {
         ...fault,
         cause: error,
       })
+    } finally {
+      options.signal?.removeEventListener('abort', giveUp)
     }
     return session
   }

@@ -1,3 +1,4 @@
+import { cancelRequest } from '../shared/cancel-request.js'
 import type { CopyCommand } from '../shared/copy-command.js'
 import { CopyError, type CopyPhase } from '../shared/errors.js'
 import type { Completion, ReceiverPlan } from '../shared/messages.js'
@@ -29,6 +30,10 @@ export class StatementTarget implements Target {
   #phase: CopyPhase = 'connect'
   #writes = 0
   #transactionId = 'unknown'
+  /** Fired by abort: whatever is under way sends nothing more. */
+  #stop = new AbortController()
+  /** The open or complete under way; settles in any case. */
+  #work: Promise<unknown> = Promise.resolve()
   #allSent: (() => void) | undefined
   #failed: Promise<never> = new Promise(() => undefined)
   #fail: (error: unknown) => void = () => undefined
@@ -42,7 +47,12 @@ export class StatementTarget implements Target {
     return this.#failed
   }
 
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.#stop = new AbortController()
+    return this.#working(this.#open(this.#stop.signal))
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
     const { connection, connectMs, statement, before, settings } = this.#plan
     // a further pass begins on a connection of its own: what is left of the last one is none of its business
     await this.#session?.end(LAST_WORDS_MS)
@@ -53,13 +63,14 @@ export class StatementTarget implements Target {
     })
     this.#failed.catch(() => undefined)
     this.#phase = 'connect'
-    const session = await Session.open(connection, { connectMs })
+    const session = await Session.open(connection, { connectMs, signal })
     this.#session = session
     session.onServerEvent(this.#event)
     this.#phase = 'start'
     await session.query('BEGIN', 'start')
     await applySettings(session, settings)
-    for (const sql of before) await session.query(sql, 'start')
+    for (const sql of before) await this.#query(session, sql, signal)
+    signal.throwIfAborted()
     const command = session.copy(statement, 'simple')
     try {
       if ((await command.started) === 'out') {
@@ -91,7 +102,11 @@ export class StatementTarget implements Target {
     })
   }
 
-  async complete(): Promise<Completion> {
+  complete(): Promise<Completion> {
+    return this.#working(this.#complete(this.#stop.signal))
+  }
+
+  async #complete(signal: AbortSignal): Promise<Completion> {
     const session = this.#session as Session
     const command = this.#command as CopyCommand
     this.#phase = 'complete'
@@ -103,10 +118,10 @@ export class StatementTarget implements Target {
       throw session.fault(error, 'complete')
     }
     const rows = rowsOfTag(tag)
-    for (const sql of this.#plan.after) await session.query(sql, 'complete')
+    for (const sql of this.#plan.after) await this.#query(session, sql, signal)
     // deferred constraints speak now, while every receiver can still be rolled back
-    await session.query('SET CONSTRAINTS ALL IMMEDIATE', 'complete')
-    const [id] = await session.query('SELECT pg_catalog.pg_current_xact_id()::text', 'complete')
+    await this.#query(session, 'SET CONSTRAINTS ALL IMMEDIATE', signal)
+    const [id] = await this.#query(session, 'SELECT pg_catalog.pg_current_xact_id()::text', signal)
     this.#transactionId = id?.[0] ?? 'unknown'
     return { rows, command: tag, commits: true, transactionId: this.#transactionId }
   }
@@ -127,10 +142,16 @@ export class StatementTarget implements Target {
   }
 
   async abort(reason: string, deadlineMs: number): Promise<boolean> {
+    this.#stop.abort()
+    // a connection under way is destroyed by the signal; until that has settled there may be a session yet to come
+    if (this.#phase === 'connect') await this.#work
     const session = this.#session
     if (session === undefined) return true
     const timer = setTimeout(() => session.destroy(), deadlineMs)
-    const aligned = await Promise.race([this.#align(session, reason), session.closed.then(() => false)])
+    const aligned = await Promise.race([
+      this.#align(session, reason, deadlineMs),
+      session.closed.then(() => false),
+    ])
     clearTimeout(timer)
     if (aligned) return true
     session.destroy()
@@ -144,23 +165,41 @@ export class StatementTarget implements Target {
   }
 
   /** Brings the connection back to a message boundary and rolls back. @returns whether that worked */
-  async #align(session: Session, reason: string): Promise<boolean> {
-    if (this.#phase === 'connect' || this.#phase === 'start') return false
-    const command = this.#command as CopyCommand
+  async #align(session: Session, reason: string, deadlineMs: number): Promise<boolean> {
     try {
-      if (this.#phase === 'copy' && !command.isOver) {
+      if (this.#phase === 'start' || this.#phase === 'complete') {
+        // a statement may wait for a lock, and closing the connection alone would leave its backend in the queue
+        const settled = this.#work
+        const done = await Promise.race([
+          settled.then(() => true),
+          new Promise((resolve) => setImmediate(resolve, false)),
+        ])
+        if (!done) await cancelRequest(session.client, deadlineMs)
+        await settled
+      } else if (this.#phase === 'copy' && this.#command?.isOver === false) {
         // a CopyFail between the halves of a slice would be read as data
         if (this.#writes > 0) await new Promise<void>((resolve) => (this.#allSent = resolve))
-        command.fail(reason)
+        this.#command.fail(reason)
       }
-      await command.finished.catch(() => undefined)
-      if (!command.isAligned) return false
+      await this.#command?.finished.catch(() => undefined)
+      if (this.#command?.isAligned === false) return false
       await session.query('ROLLBACK', 'abort')
       return true
     } catch {
       // the connection ended meanwhile, which rolls back as well; the caller closes it
       return false
     }
+  }
+
+  /** Runs SQL unless the receiver was given up: behind a ROLLBACK it would be a transaction of its own. */
+  #query(session: Session, sql: string, signal: AbortSignal): Promise<(string | null)[][]> {
+    signal.throwIfAborted()
+    return session.query(sql, this.#phase)
+  }
+
+  #working<T>(work: Promise<T>): Promise<T> {
+    this.#work = work.catch(() => undefined)
+    return work
   }
 
   #socket(): { write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean } {

@@ -1,0 +1,231 @@
+import pg from 'pg'
+import { type CopyStreamQuery, from } from 'pg-copy-streams'
+import { cancelRequest } from '../shared/cancel-request.js'
+import { CopyCommand } from '../shared/copy-command.js'
+import { CopyError, type CopyPhase } from '../shared/errors.js'
+import type { Completion } from '../shared/messages.js'
+import { HEADER_BYTES } from '../shared/ring-layout.js'
+import type { RingSlice } from '../shared/ring-reader.js'
+import type { ServerEvent } from '../shared/session.js'
+import { rowsOfTag } from '../shared/statement.js'
+import type { Target } from '../shared/target.js'
+import { ClientSession, isClient } from './client-session.js'
+
+export interface ClientTargetPlan {
+  readonly client: pg.Client
+  readonly statement: string
+  readonly before: readonly string[]
+  readonly after: readonly string[]
+}
+
+/** from() of pg-copy-streams as it is, beyond its types. */
+interface CopyStream extends CopyStreamQuery {
+  connection: pg.Connection
+  handleCopyInResponse(connection: pg.Connection): void
+}
+
+/**
+ * A COPY IN whose data goes by from(). What the server answers is heard by CopyCommand: from() knows neither a
+ * statement that is no COPY IN, which would end the process, nor ReadyForQuery after an error.
+ */
+class CopyIn extends CopyCommand {
+  readonly #stream: CopyStream
+  #isTaking = false
+
+  constructor(text: string) {
+    super(text, 'simple')
+    this.#stream = from(text) as CopyStream
+  }
+
+  /** Whether the server waits for data: it can be given up by CopyFail, and not by a cancel request. */
+  get isTaking(): boolean {
+    return this.#isTaking && !this.isOver
+  }
+
+  override submit(connection: pg.Connection): void {
+    this.#stream.connection = connection
+    super.submit(connection)
+  }
+
+  override handleCopyInResponse(): void {
+    this.#isTaking = true
+    this.#stream.handleCopyInResponse(this.#stream.connection)
+  }
+
+  /** Rows of a COPY TO, which is refused: dropped until it has been cancelled. */
+  override handleCopyData(): void {}
+
+  /** @param taken called when the socket wants more: the bytes may not have left by then */
+  send(bytes: Uint8Array, taken: () => void): void {
+    if (!this.isOver) this.#stream.write(bytes, taken)
+  }
+
+  override done(): void {
+    this.#isTaking = false
+    this.#stream.end()
+  }
+}
+
+/** A `COPY … FROM STDIN` on a user's client, inside the user's transaction. */
+export class ClientTarget implements Target {
+  readonly redelivers = false
+  /** from() is given one chunk at a time: of several it holds some back, and writes on when the connection is gone. */
+  readonly maxInFlight = 1
+  readonly failed: Promise<never>
+  readonly #plan: ClientTargetPlan
+  readonly #event: (event: ServerEvent) => void
+  #session: ClientSession | undefined
+  #copy: CopyIn | undefined
+  /** What the client is doing for us; settled while it takes data. */
+  #work: Promise<unknown> = Promise.resolve()
+  #isDone = false
+  #isAborted = false
+  #fail!: (error: unknown) => void
+
+  constructor(plan: ClientTargetPlan, event: (event: ServerEvent) => void = () => undefined) {
+    this.#plan = plan
+    this.#event = event
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+    this.failed.catch(() => undefined)
+  }
+
+  async open(): Promise<void> {
+    if (this.#session !== undefined) {
+      const why = "what it did lies in your client's transaction, which is not ours to begin again"
+      throw new CopyError('COPY_STATE', `a receiver with a client takes part in one pass: ${why}`, {
+        phase: 'start',
+      })
+    }
+    const session = new ClientSession(this.#plan.client, this.#event)
+    this.#session = session
+    session.closed.then(() => this.#fail(session.fault(new Error('it was closed'), 'copy')))
+    await this.#do(this.#begin(session))
+  }
+
+  send(slice: RingSlice, sent: () => void): void {
+    // a copy of its own: from() calls back before the bytes have left
+    this.#copy?.send(Buffer.from(slice.frame.subarray(HEADER_BYTES)), sent)
+  }
+
+  complete(): Promise<Completion> {
+    return this.#do(this.#finish(this.#session as ClientSession, this.#copy as CopyIn))
+  }
+
+  /** The transaction is the user's. */
+  async commit(): Promise<void> {}
+
+  /** Leaves the transaction failed, or as it is when the COPY is over, and the client answering its user. */
+  async abort(reason: string, deadlineMs: number): Promise<boolean> {
+    const session = this.#session
+    this.#isAborted = true
+    if (session === undefined) return true
+    const timer = setTimeout(() => session.destroy(), deadlineMs)
+    await this.#align(session, reason, deadlineMs)
+    clearTimeout(timer)
+    return !session.socket.destroyed
+  }
+
+  async end(deadlineMs: number): Promise<void> {
+    await this.#session?.end(deadlineMs)
+  }
+
+  async #begin(session: ClientSession): Promise<void> {
+    const { statement, before } = this.#plan
+    const { status } = await session.examine('receiver')
+    if (status !== 'T') {
+      const why = 'rows that it loads would be visible before the copy is complete'
+      throw new CopyError(
+        'COPY_STATE',
+        `the receiver's pg.Client is not in a transaction: BEGIN first, or ${why}`,
+        {
+          phase: 'start',
+        },
+      )
+    }
+    for (const sql of before) await this.#query(session, sql, 'start')
+    this.#refuseAborted()
+    const copy = session.submit(new CopyIn(statement))
+    this.#copy = copy
+    try {
+      if ((await copy.started) === 'out') {
+        throw new CopyError('COPY_OPTION', 'the statement is a COPY TO; a receiver needs COPY … FROM STDIN', {
+          phase: 'start',
+        })
+      }
+    } catch (error) {
+      throw session.fault(error, 'start')
+    }
+    copy.finished.catch((error) => this.#fail(session.fault(error, this.#isDone ? 'complete' : 'copy')))
+  }
+
+  async #finish(session: ClientSession, copy: CopyIn): Promise<Completion> {
+    this.#isDone = true
+    copy.done()
+    let command: string
+    try {
+      command = await copy.finished
+    } catch (error) {
+      throw session.fault(error, 'complete')
+    }
+    const rows = rowsOfTag(command)
+    for (const sql of this.#plan.after) await this.#query(session, sql, 'complete')
+    // deferred constraints speak now, while every receiver can still be rolled back
+    await this.#query(session, 'SET CONSTRAINTS ALL IMMEDIATE', 'complete')
+    return { rows, command, commits: false }
+  }
+
+  /** Brings the client back to a message boundary. Settles also when it was closed. */
+  async #align(session: ClientSession, reason: string, deadlineMs: number): Promise<void> {
+    if (!this.#copy?.isTaking && !session.isIdle) await cancelRequest(session.client, deadlineMs)
+    await this.#work
+    // also when the server took the COPY before the cancel request came
+    if (this.#copy?.isTaking) this.#copy.fail(reason)
+    await session.idle()
+  }
+
+  async #query(session: ClientSession, sql: string, phase: CopyPhase): Promise<void> {
+    this.#refuseAborted()
+    await session.query(sql, phase)
+  }
+
+  #refuseAborted(): void {
+    if (this.#isAborted) throw new CopyError('COPY_STATE', 'the copy was given up')
+  }
+
+  #do<T>(work: Promise<T>): Promise<T> {
+    this.#work = work.catch(() => undefined)
+    return work
+  }
+}
+
+/**
+ * Checks that options name either a connection or a client.
+ * @returns the client, if it is that
+ * @throws CopyError COPY_OPTION otherwise, and for what is no pg.Client
+ */
+export const checkClient = (
+  options: { readonly connection?: unknown; readonly client?: unknown; readonly session?: unknown },
+  where: string,
+): pg.Client | undefined => {
+  const { connection, client, session } = options
+  if ((connection === undefined) === (client === undefined)) {
+    throw new CopyError('COPY_OPTION', `give exactly one of ${where}.connection and ${where}.client`)
+  }
+  if (client === undefined) return undefined
+  if (client instanceof pg.Pool || (client as { idleCount?: unknown } | null)?.idleCount !== undefined) {
+    throw new CopyError(
+      'COPY_OPTION',
+      `${where}.client is a pg.Pool, whose clients come and go; give it one client: await pool.connect()`,
+    )
+  }
+  if (!isClient(client)) throw new CopyError('COPY_OPTION', `${where}.client must be a connected pg.Client`)
+  if (client.pipeline) {
+    throw new CopyError('COPY_OPTION', `${where}.client is in pipeline mode, in which pg runs no COPY`)
+  }
+  if (session !== undefined) {
+    throw new CopyError('COPY_OPTION', `${where}.session is for connections of ours; set it on your client`)
+  }
+  return client
+}

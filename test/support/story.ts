@@ -87,7 +87,9 @@ export const intoTable = (
 export const copyBackend = async (server: Server, table: string): Promise<number> => {
   let found: { pid: number }[] = []
   await until(async () => {
-    found = await server.query(`SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY ${table} %'`)
+    found = await server.query('SELECT pid FROM pg_stat_activity WHERE starts_with(query, $1)', [
+      `COPY ${table} `,
+    ])
     return found.length > 0
   }, `${server.name} copies ${table}`)
   assert.equal(found.length, 1, `${server.name} has ${found.length} backends that copy ${table}`)

@@ -2,7 +2,7 @@
 // resident memory exceeds the ring and 64 MiB and 25 MiB for each worker, or the main thread's heap grew.
 import { execFileSync } from 'node:child_process'
 import { CopyManager, StatementProducer, StatementReceiver } from '../src/index.js'
-import { NullEnd } from './null-ends.js'
+import { NullEnd } from './null/ends.js'
 
 const MIB = 1024 * 1024
 const SLOTS = 32

@@ -13,7 +13,7 @@ export class NullEnd {
   }
 
   static async start(): Promise<NullEnd> {
-    const child = fork(new URL('./null-server.js', import.meta.url))
+    const child = fork(new URL('./server.js', import.meta.url))
     const [address] = (await once(child, 'message')) as [AddressInfo]
     return new NullEnd(child, address.port)
   }

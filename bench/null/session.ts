@@ -1,11 +1,4 @@
-// A null PostgreSQL server, in a process of its own: makes COPY rows out of memory and throws COPY rows away, so that
-// what stands between its two ends is what a measurement sees. Run by bench/null-ends.ts.
-//
-//   COPY null_ROWBYTES_MIB TO STDOUT     sends about MIB mebibytes of rows of ROWBYTES bytes, one CopyData each
-//   COPY null_ROWBYTES_… FROM STDIN      discards; the count in its tag is payload bytes / ROWBYTES
-//
-// Anything else is answered as an empty success, a SELECT or SHOW with one row that holds 150000.
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 
 const SOURCE_BYTES = 4 * 1024 * 1024
 
@@ -28,8 +21,27 @@ const ONE_COLUMN = message(
 )
 const ONE_ROW = message('D', Buffer.from([0, 1, 0, 0, 0, 6]), '150000')
 
-class Session {
+/** What a measurement wants to know of a session, when it happens. */
+export interface SessionListener {
+  /** A row of a `trickle` table goes out. */
+  readonly sent?: (row: number) => void
+  /** CopyData came in: so many payload bytes since the COPY began, of which a frame's may still be on their way. */
+  readonly received?: (bytes: number) => void
+}
+
+/**
+ * One session of a null PostgreSQL server: makes COPY rows out of memory and throws COPY rows away, so that what stands
+ * between two of them is what a measurement sees.
+ *
+ *   COPY null_ROWBYTES_MIB TO STDOUT        sends about MIB mebibytes of frames of rows of ROWBYTES bytes
+ *   COPY null_ROWBYTES_… FROM STDIN         discards; the count in its tag is payload bytes / ROWBYTES
+ *   COPY trickle_ROWBYTES_ROWS_MS TO STDOUT sends a row every MS milliseconds
+ *
+ * Anything else is answered as an empty success, a SELECT or SHOW with one row that holds 150000.
+ */
+export class NullSession {
   readonly #socket: Socket
+  readonly #listener: SessionListener
   #pending: Buffer = Buffer.alloc(0)
   #started = false
   #inTransaction = false
@@ -40,8 +52,9 @@ class Session {
   /** Bytes of a CopyData body still to skip. */
   #skip = 0
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, listener: SessionListener = {}) {
     this.#socket = socket
+    this.#listener = listener
     socket.setNoDelay(true)
     socket.on('data', (chunk) => this.#take(chunk))
     socket.on('error', () => socket.destroy())
@@ -59,6 +72,7 @@ class Session {
       const type = this.#started ? String.fromCharCode(bytes[0] as number) : 'startup'
       if (type === 'd') {
         this.#discarded += length - 4
+        this.#listener.received?.(this.#discarded)
         this.#skip = length - 4
         bytes = bytes.subarray(head)
         continue
@@ -113,8 +127,11 @@ class Session {
 
   #run(sql: string, simple: boolean): void {
     const [, rowBytes, mib, direction] = /^copy null_(\d+)_(\d+) (to|from)/i.exec(sql) ?? []
+    const trickle = /^copy trickle_(\d+)_(\d+)_(\d+) to/i.exec(sql)
     const end = simple ? ready(this.#inTransaction) : Buffer.alloc(0)
-    if (direction?.toLowerCase() === 'to') {
+    if (trickle !== null) {
+      this.#trickle(Number(trickle[1]), Number(trickle[2]), Number(trickle[3]))
+    } else if (direction?.toLowerCase() === 'to') {
       this.#produce(Number(rowBytes), Number(mib))
     } else if (direction !== undefined) {
       this.#discarding = Number(rowBytes)
@@ -147,11 +164,25 @@ class Session {
     more()
   }
 
+  #trickle(rowBytes: number, rows: number, everyMs: number): void {
+    this.#sending = true
+    const frame = message('d', Buffer.alloc(rowBytes - 1, 'x'), '\n')
+    this.#send(message('H', COPY_FORMAT))
+    let row = 0
+    const timer = setInterval(() => {
+      if (row < rows) {
+        this.#listener.sent?.(row++)
+        this.#socket.write(frame)
+        return
+      }
+      clearInterval(timer)
+      this.#sending = false
+      this.#send(message('c'), complete(`COPY ${rows}`), ready(this.#inTransaction))
+    }, everyMs)
+    this.#socket.once('close', () => clearInterval(timer))
+  }
+
   #send(...messages: Buffer[]): void {
     this.#socket.write(Buffer.concat(messages))
   }
 }
-
-const server = createServer((socket) => new Session(socket))
-server.listen(0, '127.0.0.1', () => process.send?.(server.address()))
-process.once('disconnect', () => process.exit())

@@ -1,0 +1,47 @@
+// The benchmark: `npm run bench`. Options in options.ts; what was measured is printed, and with --out written there.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { findPeers } from './contenders.js'
+import { machine } from './measure/machine.js'
+import { benchOptions } from './options.js'
+import { drawChart } from './report/charts.js'
+import { barsTable, resultsText, sectionText } from './report/markdown.js'
+import type { Section } from './report/section.js'
+import { engineSection } from './sections/engine.js'
+import { jobsSection } from './sections/jobs.js'
+import { kernelSection } from './sections/kernel.js'
+import { realSection } from './sections/real.js'
+import { ringSection } from './sections/ring.js'
+
+const SECTIONS = ['ring', 'kernel', 'jobs', 'engine', 'real'] as const
+
+const args = process.argv.slice(2)
+const options = benchOptions(args, SECTIONS)
+const { found, absent } = await findPeers()
+const runs: Record<(typeof SECTIONS)[number], () => Promise<Section>> = {
+  ring: ringSection,
+  kernel: kernelSection,
+  jobs: () => jobsSection(options),
+  engine: () => engineSection(options, found, absent),
+  real: () => realSection(options, found),
+}
+
+console.log(machine().join('\n'))
+const sections: Section[] = []
+for (const name of SECTIONS) {
+  if (!options.only.includes(name)) continue
+  const section = await runs[name]()
+  console.log(`\n${sectionText(section)}`)
+  sections.push(section)
+}
+console.log(`\n## What was to be reached\n\n${barsTable(sections.flatMap(({ bars }) => bars))}`)
+
+if (options.out !== undefined) {
+  const charts = join(options.out, 'charts')
+  await mkdir(charts, { recursive: true })
+  // paths of the machine are nobody's business
+  const command = ['npm run bench --', ...args.map((arg) => arg.replace(/^.*\//, ''))].join(' ')
+  await writeFile(join(options.out, 'RESULTS.md'), resultsText(machine(), command, sections))
+  for (const chart of sections.flatMap((section) => section.charts))
+    await writeFile(join(charts, `${chart.name}.svg`), drawChart(chart))
+}

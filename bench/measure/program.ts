@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Sample } from './in-turn.js'
+import { watchMemory } from './processes.js'
+
+/** What a program says of itself in its last line, as JSON. */
+type Report = Readonly<Record<string, number>>
+
+export interface Run extends Sample {
+  readonly report: Report
+}
+
+/** `times` of a POSIX shell: the second line is user and system time of all the children it waited for. */
+const cpuSeconds = (times: string): number => {
+  const found = [...(times.trim().split('\n').at(-1) ?? '').matchAll(/(\d+)m([\d.]+)s/g)]
+  if (found.length !== 2) throw new Error(`the shell's times are not understood: ${times}`)
+  return found.reduce((sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds), 0)
+}
+
+/**
+ * Runs a shell script as a contender: CPU and memory of all that it starts are counted. Where its last line is a JSON
+ * report with `wall`, that is the wall time; else the whole script's.
+ */
+export const runScript = async (script: string, args: readonly string[] = []): Promise<Run> => {
+  const begun = performance.now()
+  const child = spawn('/bin/sh', ['-c', `set -e\n${script}\ntimes >&3`, 'sh', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+  })
+  const memory = watchMemory(child.pid as number)
+  const [output, times] = await Promise.all([
+    textOf(child.stdio[1] as NodeJS.ReadableStream),
+    textOf(child.stdio[3] as NodeJS.ReadableStream),
+    once(child, 'close'),
+  ])
+  const wall = (performance.now() - begun) / 1000
+  const peakMib = memory.peakMib()
+  if (child.exitCode !== 0) throw new Error(`${script.trim()} ended with ${child.exitCode}: ${output}`)
+  const last = output.trim().split('\n').at(-1) ?? ''
+  const report = last.startsWith('{') ? (JSON.parse(last) as Report) : {}
+  return { wall: report.wall ?? wall, cpu: cpuSeconds(times), peakMib, report }
+}
+
+/** Runs a program of bench/programs in a Node of its own. */
+export const runNode = (program: string, job: object): Promise<Run> =>
+  runScript('"$@"', [
+    process.execPath,
+    fileURLToPath(new URL(`../programs/${program}.js`, import.meta.url)),
+    JSON.stringify(job),
+  ])
+
+const textOf = async (stream: NodeJS.ReadableStream): Promise<string> => {
+  let text = ''
+  for await (const chunk of stream) text += chunk
+  return text
+}

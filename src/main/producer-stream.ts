@@ -1,6 +1,10 @@
+import { Breath } from './breath.js'
 import type { Deframer } from './deframer.js'
 import type { Ring } from './ring.js'
 import type { RingWriter } from './ring-writer.js'
+
+/** Rows laid down between two looks at the clock. A power of two. */
+const ROWS_PER_LOOK = 16
 
 /** One pass of a producer into the ring. Valid until `produce` settles. */
 export class ProducerStream {
@@ -11,6 +15,7 @@ export class ProducerStream {
   readonly writer: RingWriter
   readonly deframer: Deframer
   readonly #started: () => void
+  readonly #breath = new Breath()
   #stopped = false
 
   constructor(
@@ -47,11 +52,16 @@ export class ProducerStream {
 
   /**
    * Complete rows of COPY data, each with its line end where the format has one. A row is never cut across slices
-   * unless it is larger than a slot. Waits while the ring is full; the bytes may be reused afterwards.
+   * unless it is larger than a slot. Waits while the ring is full; the bytes may be reused afterwards. Lets the event
+   * loop turn about every 10 ms, so that neither many rows nor a loop of calls keeps sockets and timers waiting.
    */
   async rows(rows: Iterable<Uint8Array>): Promise<void> {
     const { writer } = this
+    let laid = 0
     for (const row of rows) {
+      if (this.#stopped) return
+      laid += 1
+      if (laid % ROWS_PER_LOOK === 0 && this.#breath.isDue) await this.#breath.take()
       if (writer.isFull || row.length > writer.limit - writer.out) {
         await this.#makeRoom()
         await this.#lay(row)
@@ -65,7 +75,7 @@ export class ProducerStream {
     await this.#offer()
   }
 
-  /** A piece of COPY data cut anywhere; it counts as one message. Waits while the ring is full. */
+  /** A piece of COPY data cut anywhere; it counts as one message. Waits, and lets the event loop turn, as `rows` does. */
   async chunk(bytes: Uint8Array): Promise<void> {
     await this.#lay(bytes)
     await this.#offer()
@@ -79,6 +89,7 @@ export class ProducerStream {
   /** Publishes if that is due, and waits while slot and ring are full. */
   async #offer(): Promise<void> {
     if (!this.writer.offer()) await this.writer.space(() => this.#stopped)
+    if (this.#breath.isDue) await this.#breath.take()
   }
 
   async #lay(bytes: Uint8Array): Promise<void> {

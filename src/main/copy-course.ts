@@ -1,10 +1,14 @@
-import { asCopyError, CopyAborted, CopyError, CopyFailed, type ReceiverFault } from '../shared/errors.js'
+import { asCopyError, CopyError, type ReceiverFault } from '../shared/errors.js'
+import type { AbortReason } from '../shared/messages.js'
 import type { ServerEvent } from '../shared/session.js'
 import { commitAll, compareRows } from './commitment.js'
 import { CopyClock } from './copy-clock.js'
+import { type CoursePhase, requireNew, requireOpen } from './course-phase.js'
+import { unlessAborted } from './deadline.js'
 import { Ending } from './ending.js'
 import { requireFurtherPass } from './further-pass.js'
 import type { Joining } from './handle-context.js'
+import { LettingGo } from './letting-go.js'
 import type { CheckedOptions } from './manager-options.js'
 import { News } from './news.js'
 import { type Cycle, Passes } from './passes.js'
@@ -13,9 +17,6 @@ import type { Receiver, ReceiverContext } from './receiver.js'
 import { ReceiverGroup } from './receiver-group.js'
 import type { ReceiverHandle } from './receiver-handle.js'
 import { makeRing } from './ring-parts.js'
-
-/** `new → opening → open → done`, or `over` when it was given up. */
-type Phase = 'new' | 'opening' | 'open' | 'done' | 'over'
 
 export interface CourseListener {
   /** A server spoke on its own account: to the receiver of this name, or to the producer. */
@@ -28,6 +29,7 @@ export interface CourseListener {
 export class CopyCourse {
   readonly group: ReceiverGroup
   readonly passes: Passes
+  readonly lettingGo: LettingGo
   clock = new CopyClock()
   /** How receivers are committed at the barrier. */
   commitHow: 'one-by-one' | 'together' = 'together'
@@ -36,9 +38,8 @@ export class CopyCourse {
   readonly #listener: CourseListener
   readonly #news = new News()
   readonly #ending: Ending
-  #phase: Phase = 'new'
+  #phase: CoursePhase = 'new'
   #lastFault: ReceiverFault<Receiver> | undefined
-  #closing: Promise<void> | undefined
 
   constructor(
     producer: Producer,
@@ -66,10 +67,17 @@ export class CopyCourse {
       event: (event: ServerEvent, receiver: string) => listener.event(event, receiver),
     }
     this.group = new ReceiverGroup(receivers, context, options.pool)
+    const held = { producer, passes: this.passes, group: this.group }
+    this.lettingGo = new LettingGo(held, options.deadlines.abort)
   }
 
-  get phase(): Phase {
+  get phase(): CoursePhase {
     return this.#phase
+  }
+
+  /** Settles when the signal fires or the copy is ended: for waits on users' functions, which may never settle. */
+  get ended(): Promise<void> {
+    return this.#ending.fired
   }
 
   /** The fault that was thrown last; what `CopyFailed` gives as its cause when nobody is left. */
@@ -79,29 +87,27 @@ export class CopyCourse {
 
   /** As CopyManager.open. */
   async open(): Promise<void> {
-    if (this.#phase !== 'new') throw new CopyError('COPY_STATE', 'open() was called before')
+    requireNew(this.#phase, 'open')
     this.#phase = 'opening'
     this.clock = new CopyClock()
     this.#ending.watch()
-    await this.#refuseAborted()
+    await this.refuseEnded()
     try {
       const event = (event: ServerEvent): void => this.#listener.event(event, undefined)
-      await Promise.race([this.#producer.open?.({ ...this.#context, event }), this.#ending.fired])
-      this.#ending.signal.throwIfAborted()
-      await this.group.begin(this.#context, this.#joining(), this.#ending.signal)
+      const { signal } = this.#ending
+      await unlessAborted(Promise.resolve(this.#producer.open?.({ ...this.#context, event })), signal)
+      await this.group.begin(this.#context, this.#joining(), signal)
     } catch (error) {
-      await this.#refuseAborted()
-      this.#refuseEnded()
+      await this.refuseEnded()
       await this.end('the copy could not be opened')
-      throw new CopyFailed(asCopyError(error, 'start'))
+      throw this.lettingGo.failed(asCopyError(error, 'start'))
     }
     this.passes.run()
     await this.#news.until(() => {
       const ready = this.passes.isStarted && this.group.handles.every(({ state }) => state !== 'opening')
       return ready || this.#ending.signal.aborted || this.passes.fault !== undefined
     })
-    await this.#refuseAborted()
-    this.#refuseEnded()
+    await this.refuseEnded()
     await this.#refuseProducerFault()
     this.clock.opened()
     this.#phase = 'open'
@@ -111,19 +117,18 @@ export class CopyCourse {
   async cycle(): Promise<Cycle | undefined> {
     if (this.#phase === 'new') await this.open()
     if (this.#phase === 'done') return undefined
-    if (this.#phase !== 'open') throw new CopyError('COPY_STATE', 'the copy is over')
+    requireOpen(this.#phase, 'next')
     await this.group.dropTold(this.#options.deadlines.abort)
     for (;;) {
       const seen = this.#news.version
-      await this.#refuseAborted()
-      this.#refuseEnded()
+      await this.refuseEnded()
       this.#refuseFaults()
       await this.#refuseProducerFault()
       const moved = this.passes.take()
       if (moved !== undefined) return moved
       if (this.group.active.length === 0) {
         await this.end('no receiver is left')
-        throw new CopyFailed(this.#lastFault ?? new CopyError('COPY_STATE', 'no receiver is left'))
+        throw this.lettingGo.failed(this.#lastFault ?? new CopyError('COPY_STATE', 'no receiver is left'))
       }
       const { end } = this.passes
       const isBarrier = end !== undefined && this.group.isReady
@@ -145,7 +150,7 @@ export class CopyCourse {
   /** As CopyManager.reconcile. */
   async reconcile(receiver: Receiver, from: 'cursor' | 'start'): Promise<void> {
     const handle = this.group.handleOf(receiver)
-    this.#requireOpen('reconcile')
+    requireOpen(this.#phase, 'reconcile')
     if (from === 'start') requireFurtherPass(this.#producer, receiver)
     if (from === 'cursor') return handle.reconcile()
     await handle.reconcileFromStart(this.#options.deadlines.abort)
@@ -153,15 +158,27 @@ export class CopyCourse {
 
   /** As CopyManager.attach. */
   attach(receiver: Receiver): void {
-    this.#requireOpen('attach')
+    requireOpen(this.#phase, 'attach')
     if (!this.#producer.canRepeat) requireFurtherPass(this.#producer, receiver)
     this.group.attach(receiver)
   }
 
   /** Gives up what is not final and lets go of everything: connections, threads, listeners. Once. */
-  end(reason: string): Promise<void> {
-    this.#closing ??= this.#letGo(reason)
-    return this.#closing
+  end(reason: AbortReason): Promise<void> {
+    if (!this.lettingGo.isBegun) {
+      this.#phase = 'over'
+      this.#ending.fire()
+    }
+    return this.lettingGo.begin(reason)
+  }
+
+  /** @throws CopyAborted when the signal fired, or close() was called by somebody else than who waits here */
+  async refuseEnded(): Promise<void> {
+    if (this.#ending.isAborted) {
+      await this.end('the copy was aborted')
+      throw this.lettingGo.aborted('the copy was aborted by its signal', { cause: this.#ending.reason })
+    }
+    if (this.#phase === 'over') throw this.lettingGo.aborted('the copy was closed')
   }
 
   get #context(): ReceiverContext {
@@ -174,7 +191,7 @@ export class CopyCourse {
   }
 
   async #nextPass(): Promise<void> {
-    await this.group.beginWaiting(this.#context, () => this.#joining())
+    await this.group.beginWaiting(this.#context, () => this.#joining(), this.#ending.signal)
     if (!this.#ending.signal.aborted) this.passes.run()
   }
 
@@ -194,36 +211,15 @@ export class CopyCourse {
       receiver.count = completion?.rows
       receiver.command = completion?.command
     }
-    await this.end('')
+    await this.end('the copy is over')
     this.#phase = 'done'
     return undefined
-  }
-
-  async #letGo(reason: string): Promise<void> {
-    this.#phase = 'over'
-    this.#ending.fire()
-    const { abort } = this.#options.deadlines
-    // one that fails to stop must not leave the others running
-    await Promise.allSettled([this.passes.stop(abort), this.group.giveUp(reason, abort)])
-    await Promise.allSettled([this.group.end(abort), this.#producer.close?.(abort)])
   }
 
   /** The source accepted, or the pass is over. */
   #produced(): void {
     if (this.passes.end !== undefined) for (const handle of this.group.handles) handle.ended()
     this.#news.tell()
-  }
-
-  async #refuseAborted(): Promise<void> {
-    if (!this.#ending.isAborted) return
-    await this.end('the signal fired')
-    const cause = this.#ending.reason
-    throw new CopyAborted('the copy was aborted by its signal', { cause }, this.group.committed)
-  }
-
-  /** close() was called meanwhile, by somebody else than who waits here. */
-  #refuseEnded(): void {
-    if (this.#phase === 'over') throw new CopyAborted('the copy was closed', {}, this.group.committed)
   }
 
   #refuseFaults(): void {
@@ -236,12 +232,7 @@ export class CopyCourse {
   async #refuseProducerFault(): Promise<void> {
     const { fault } = this.passes
     if (fault === undefined) return
-    await this.end(fault.message)
-    throw new CopyFailed(fault, this.group.committed)
-  }
-
-  #requireOpen(what: string): void {
-    if (this.#phase !== 'open')
-      throw new CopyError('COPY_STATE', `${what}(): the copy is ${this.#phase}, not under way`)
+    await this.end('the producer failed')
+    throw this.lettingGo.failed(fault)
   }
 }

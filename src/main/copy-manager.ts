@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events'
-import { CopyAborted, CopyFailed, type ReceiverFault } from '../shared/errors.js'
+import type { CopyError, ReceiverFault } from '../shared/errors.js'
 import type { ServerEvent } from '../shared/session.js'
 import { refuseSameClient } from './client-session.js'
 import { CopyCourse } from './copy-course.js'
+import { requireNew } from './course-phase.js'
 import { type CopyManagerOptions, checkOptions } from './manager-options.js'
 import { type CopyResult, type CopyStats, type Outcome, outcomeOf, statsOf } from './outcome.js'
 import type { Cycle } from './passes.js'
@@ -98,6 +99,8 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
   async run(options: { readonly onFault?: OnFault } = {}): Promise<CopyResult> {
     const { onFault = 'abort' } = options
     const course = this.#course
+    // not by open() below: what somebody else has begun is not ours to end
+    requireNew(course.phase, 'run')
     if (onFault === 'abort') course.commitHow = 'one-by-one'
     try {
       await course.open()
@@ -145,7 +148,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     const { phase } = this.#course
     await this.#course.end('the copy was aborted')
     if (phase === 'opening' || phase === 'open') {
-      throw new CopyAborted('the copy was closed before its end', {}, this.#course.group.committed)
+      throw this.#course.lettingGo.aborted('the copy was closed before its end')
     }
   }
 
@@ -165,18 +168,24 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     return this.#course.group.handles.map(outcomeOf)
   }
 
+  /** What failed while letting go, such as the producer's own `close()`: it changed nothing of the outcomes. */
+  get warnings(): readonly CopyError[] {
+    return this.#course.lettingGo.warnings
+  }
+
   async #decide(fault: ReceiverFault<Receiver>, onFault: OnFault): Promise<void> {
     if (onFault === 'isolate') return
     if (onFault === 'abort') {
-      await this.#course.end(fault.message)
-      throw new CopyFailed(fault, this.#course.group.committed)
+      await this.#course.end('another receiver failed')
+      throw this.#course.lettingGo.failed(fault)
     }
     try {
-      await onFault(fault, this)
+      await Promise.race([onFault(fault, this), this.#course.ended])
     } catch (cause) {
-      await this.#course.end('onFault threw')
-      throw new CopyAborted('onFault threw', { cause }, this.#course.group.committed)
+      await this.#course.end('the copy was aborted')
+      throw this.#course.lettingGo.aborted('onFault threw', { cause })
     }
+    await this.#course.refuseEnded()
   }
 
   #tell(event: ServerEvent, receiver: string | undefined): void {
@@ -201,6 +210,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     const { messages, bytes, end } = passes.first
     const receivers = this.outcomes
     const rows = end?.rows ?? receivers.find((outcome) => outcome.rows !== undefined)?.rows
-    return { messages, bytes, ...(rows !== undefined && { rows }), seconds, openSeconds, receivers }
+    const { warnings } = this
+    return { messages, bytes, ...(rows !== undefined && { rows }), seconds, openSeconds, receivers, warnings }
   }
 }

@@ -1,3 +1,21 @@
+/**
+ * Waits for `work` until the signal fires; what comes of it afterwards is nobody's business.
+ * @throws what `work` throws; the signal's reason
+ */
+export const unlessAborted = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
+  let giveUp: () => void = () => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => reject(signal.reason)
+    if (signal.aborted) giveUp()
+    signal.addEventListener('abort', giveUp, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
+}
+
 /** Waits for `work` at most `ms` milliseconds. @returns whether it settled in time; a rejection counts as settled */
 export const within = async (work: Promise<unknown>, ms: number): Promise<boolean> => {
   let timer: NodeJS.Timeout | undefined

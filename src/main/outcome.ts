@@ -32,6 +32,8 @@ export interface CopyResult {
   readonly openSeconds: number
   /** In the order the receivers were given. */
   readonly receivers: readonly Outcome[]
+  /** What failed while letting go, such as the producer's own `close()`: what was committed stays committed. */
+  readonly warnings: readonly CopyError[]
 }
 
 /** How far one receiver is in its pass. */

@@ -61,8 +61,11 @@ export class Pass {
     this.#stream.stop()
     this.#parts.writer.setState(STREAM_STATE.aborted)
     this.#parts.gate.wake()
-    await this.#producer.abort?.(deadlineMs)
-    await this.#producing
+    try {
+      await this.#producer.abort?.(deadlineMs)
+    } finally {
+      await this.#producing
+    }
   }
 
   /** Under one snapshot a second run gives what the first gave; if not, its receivers would differ from the others. */

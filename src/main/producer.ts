@@ -42,7 +42,11 @@ export interface Producer {
    * and everything was delivered: only then are receivers told that the data is complete.
    */
   produce(stream: ProducerStream): Promise<ProducerEnd>
-  /** Stops the `produce` under way, which then settles within `deadlineMs` either way. */
+  /**
+   * Stops the `produce` under way, which then settles within `deadlineMs` either way: soon afterwards it is left to
+   * itself. What this rejects with, and `close`, changes nothing of the copy: it is among the `warnings` of the result,
+   * of CopyFailed and CopyAborted, and of the manager.
+   */
   abort?(deadlineMs: number): Promise<void>
   /** Lets go of everything. Called once, when every receiver is final; also after an abort. */
   close?(deadlineMs: number): Promise<void>

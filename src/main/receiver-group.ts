@@ -1,6 +1,8 @@
 import { CopyError, ReceiverFault } from '../shared/errors.js'
+import type { AbortReason } from '../shared/messages.js'
 import type { Report } from '../shared/receiver-life.js'
 import type { ServerEvent } from '../shared/session.js'
+import { unlessAborted } from './deadline.js'
 import type { HandleContext, Joining } from './handle-context.js'
 import type { Receiver, ReceiverContext } from './receiver.js'
 import { ReceiverHandle } from './receiver-handle.js'
@@ -76,10 +78,11 @@ export class ReceiverGroup {
 
   /**
    * Starts every receiver's life. One that cannot even be placed is faulted.
-   * @throws the signal's reason when it gives up the wait for threads
+   * @throws the signal's reason when it gives up the wait for threads, or for users' functions such as `password`
    */
   async begin(context: ReceiverContext, joining: Joining, signal: AbortSignal): Promise<void> {
-    const threads = await Promise.all(this.#handles.map((handle) => this.#place(handle, context)))
+    const threads = await Promise.all(this.#handles.map((handle) => this.#place(handle, context, signal)))
+    signal.throwIfAborted()
     const needed = threads.reduce((sum, count) => sum + count, 0)
     await this.#pool.reserve(needed, signal)
     if (signal.aborted) this.#pool.release(needed)
@@ -88,13 +91,14 @@ export class ReceiverGroup {
     this.#beginAll(this.#handles, joining)
   }
 
-  /** Starts those that wait for a pass. Threads that late ones need are taken only if they are free. */
-  async beginWaiting(context: ReceiverContext, joining: () => Joining): Promise<void> {
+  /** Starts those that wait for a pass, unless the signal fires. Threads that late ones need are taken only if free. */
+  async beginWaiting(context: ReceiverContext, joining: () => Joining, signal: AbortSignal): Promise<void> {
     const { waiting } = this
     await Promise.all(waiting.map((handle) => handle.released))
     for (const handle of waiting) {
       if (this.#makers.has(handle)) continue
-      const threads = await this.#place(handle, context)
+      const threads = await this.#place(handle, context, signal)
+      if (signal.aborted) return
       if (this.#pool.tryReserve(threads)) {
         this.#reserved += threads
       } else {
@@ -130,7 +134,7 @@ export class ReceiverGroup {
   }
 
   /** Gives up all that is not final. */
-  async giveUp(reason: string, deadlineMs: number): Promise<void> {
+  async giveUp(reason: AbortReason, deadlineMs: number): Promise<void> {
     const open = this.#handles.filter((handle) => !handle.isFinal)
     await Promise.all(
       open.map((handle) => {
@@ -175,10 +179,10 @@ export class ReceiverGroup {
     }
   }
 
-  /** Learns where a receiver lives. @returns how many threads that takes */
-  async #place(handle: ReceiverHandle, context: ReceiverContext): Promise<number> {
+  /** Learns where a receiver lives, unless the signal fires. @returns how many threads that takes */
+  async #place(handle: ReceiverHandle, context: ReceiverContext, signal: AbortSignal): Promise<number> {
     try {
-      const placement = await handle.receiver.place(context)
+      const placement = await unlessAborted(handle.receiver.place(context), signal)
       this.#makers.set(handle, (heard) =>
         placement.thread === 'main'
           ? new LocalLink(placement.makeTarget, handle.ticket, heard)
@@ -186,7 +190,7 @@ export class ReceiverGroup {
       )
       return placement.thread === 'worker' ? 1 : 0
     } catch (error) {
-      handle.fail(error)
+      if (!signal.aborted) handle.fail(error)
       return 0
     }
   }

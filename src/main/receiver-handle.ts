@@ -1,5 +1,5 @@
 import { asCopyError, CopyError } from '../shared/errors.js'
-import type { Completion, ReceiverCommand } from '../shared/messages.js'
+import type { AbortReason, Completion, ReceiverCommand } from '../shared/messages.js'
 import type { Report } from '../shared/receiver-life.js'
 import type { RingTicket } from '../shared/ring-reader.js'
 import { within } from './deadline.js'
@@ -136,7 +136,7 @@ export class ReceiverHandle {
    * Gives up what it has begun and lets go of the ring, by force when it does not do so in time.
    * @param state what it is then
    */
-  letGo(state: LetGoState, reason: string, deadlineMs: number): Promise<void> {
+  letGo(state: LetGoState, reason: AbortReason, deadlineMs: number): Promise<void> {
     this.#released = this.#released.then(() => this.#letGo(state, reason, deadlineMs))
     return this.#released
   }
@@ -146,7 +146,7 @@ export class ReceiverHandle {
     return this.#released
   }
 
-  async #letGo(state: LetGoState, reason: string, deadlineMs: number): Promise<void> {
+  async #letGo(state: LetGoState, reason: AbortReason, deadlineMs: number): Promise<void> {
     const link = this.#link
     // COMMIT is on its way: what it comes to is not ours to say
     if (this.#state === 'committing') await within(this.#commitment, deadlineMs)

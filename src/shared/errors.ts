@@ -18,7 +18,7 @@ export type CopyErrorCode =
   | 'COPY_FAILED'
 
 /** Where in its life a producer or receiver was. */
-export type CopyPhase = 'connect' | 'start' | 'copy' | 'complete' | 'commit' | 'abort'
+export type CopyPhase = 'connect' | 'start' | 'copy' | 'complete' | 'commit' | 'abort' | 'close'
 
 /** The fields of an ErrorResponse that help its reader, by the names pg gives them. */
 export const SERVER_FIELDS = [
@@ -108,15 +108,26 @@ export class ReceiverFault<R = unknown> extends CopyError {
   }
 }
 
+/** What a copy that was not completed leaves behind. */
+export interface CopyRemains {
+  readonly committed: readonly string[]
+  readonly warnings: readonly CopyError[]
+}
+
+const NOTHING: CopyRemains = { committed: [], warnings: [] }
+
 /** The copy was ended on purpose: the loop was left, `close()` was called, or the signal fired (its reason is the cause). */
 export class CopyAborted extends CopyError {
   override readonly name = 'CopyAborted'
   /** Names of the receivers whose COMMIT had been answered before: their data is visible. */
   readonly committed: readonly string[]
+  /** What failed while letting go, such as the producer's own `close()`. */
+  readonly warnings: readonly CopyError[]
 
-  constructor(message: string, facts: CopyErrorFacts = {}, committed: readonly string[] = []) {
-    super('COPY_ABORTED', `${message}${alreadyCommitted(committed)}`, facts)
-    this.committed = committed
+  constructor(message: string, facts: CopyErrorFacts = {}, left: CopyRemains = NOTHING) {
+    super('COPY_ABORTED', `${message}${alreadyCommitted(left.committed)}`, facts)
+    this.committed = left.committed
+    this.warnings = left.warnings
   }
 }
 
@@ -125,13 +136,16 @@ export class CopyFailed extends CopyError {
   override readonly name = 'CopyFailed'
   /** Names of the receivers whose COMMIT had been answered before: their data is visible. */
   readonly committed: readonly string[]
+  /** What failed while letting go, such as the producer's own `close()`. */
+  readonly warnings: readonly CopyError[]
 
-  constructor(cause: CopyError, committed: readonly string[] = []) {
-    super('COPY_FAILED', `the copy failed: ${cause.message}${alreadyCommitted(committed)}`, {
+  constructor(cause: CopyError, left: CopyRemains = NOTHING) {
+    super('COPY_FAILED', `the copy failed: ${cause.message}${alreadyCommitted(left.committed)}`, {
       ...cause,
       cause,
     })
-    this.committed = committed
+    this.committed = left.committed
+    this.warnings = left.warnings
   }
 }
 

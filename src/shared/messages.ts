@@ -2,6 +2,20 @@ import type { ConnectionData } from './connection-data.js'
 import type { ErrorRecord } from './error-record.js'
 import type { ServerEvent } from './session.js'
 
+/**
+ * Why a receiver gives up what it began. It ends in the log of the receiver's server, so it is one of these sentences
+ * and never what another server or the user's own code said, which may hold data.
+ */
+export type AbortReason =
+  | 'the copy was aborted'
+  | 'the copy could not be opened'
+  | 'the copy is over'
+  | 'the producer failed'
+  | 'another receiver failed'
+  | 'no receiver is left'
+  | 'dropped after a fault'
+  | 'reconciled from the start'
+
 /** What main tells a receiver. Control travels by these; data never does. */
 export type ReceiverCommand =
   /** Take part in a pass: begin, then take slices from this sequence on. */
@@ -10,7 +24,7 @@ export type ReceiverCommand =
   | { readonly type: 'reconcile' }
   | { readonly type: 'commit' }
   /** Give up what was begun: let out what is in flight, realign or close within the deadline. */
-  | { readonly type: 'abort'; readonly reason: string; readonly deadlineMs: number }
+  | { readonly type: 'abort'; readonly reason: AbortReason; readonly deadlineMs: number }
   /** The life is over: let go of the connection and return. */
   | { readonly type: 'end'; readonly deadlineMs: number }
 

@@ -1,6 +1,6 @@
 import { Attempt } from './attempt.js'
 import { Drain } from './drain.js'
-import type { ReceiverCommand, ReceiverReport } from './messages.js'
+import type { AbortReason, ReceiverCommand, ReceiverReport } from './messages.js'
 import { RingReader, type RingTicket } from './ring-reader.js'
 import { StallWatch } from './stall-watch.js'
 import type { Target } from './target.js'
@@ -125,7 +125,7 @@ export class ReceiverLife {
     this.#report({ type: 'committed' })
   }
 
-  async #abort(reason: string, deadlineMs: number, attempt: Attempt): Promise<void> {
+  async #abort(reason: AbortReason, deadlineMs: number, attempt: Attempt): Promise<void> {
     attempt.abort()
     this.#drain?.stop()
     const aligned = (await this.#target?.abort(reason, deadlineMs)) ?? true

@@ -4,6 +4,7 @@ import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyError, CopyFailed, copy, ProducerFault, ReceiverFault } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { countRemains } from '../support/remains.js'
+import { copyBackend, logFromNow } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const ROWS = 200_000
@@ -68,6 +69,33 @@ test('a row that a target refuses tells SQLSTATE, line and constraint across the
   assert.equal(fault.server?.constraint, 't_pkey')
   assert.match(fault.server?.where ?? '', /COPY t, line 100000/)
   assert.ok(fault.cause instanceof Error)
+})
+
+test("a target's log is told that another receiver or the producer failed, never with what words", async () => {
+  const [first, second] = to()
+  const target = fleet.targets[0]
+  assert.ok(first && second && target)
+  const silent = async function* () {
+    yield ['1\tone\n', 'very-secret\ttwo\n']
+    await new Promise(() => undefined)
+  }
+  const throwing = async function* () {
+    yield ['1\tone\n']
+    await copyBackend(target, 't')
+    throw new Error('very-secret')
+  }
+  const asText = { ...first, before: ['CREATE TEMP TABLE t (i text, s text)'] }
+  for (const [source, receivers, reason] of [
+    [silent(), [asText, second], 'another receiver failed'],
+    [throwing(), [first], 'the producer failed'],
+  ] as const) {
+    const log = await logFromNow(target)
+    const error = await failing({ from: source, to: receivers })
+    assert.match(error.message, /very-secret/)
+    const said = await log()
+    assert.match(said, new RegExp(`COPY from stdin failed: ${reason}`))
+    assert.doesNotMatch(said, /very-secret/)
+  }
 })
 
 test("a source that fails in mid-copy is the producer's fault, and no server has a row", async () => {

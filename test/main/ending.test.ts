@@ -52,7 +52,7 @@ test('close() ends a turn of the loop that is under way, though the source never
   await manager.close()
   await manager[Symbol.asyncDispose]()
   await assert.rejects(manager.next(), /the copy is over/)
-  await assert.rejects(manager.open(), /open\(\) was called before/)
+  await assert.rejects(manager.open(), /open\(\): the copy is over already/)
   await remains.assertNoneLeft()
 })
 
@@ -60,6 +60,6 @@ test('a manager that was never opened is closed without a word', async () => {
   const remains = countRemains()
   const manager = new CopyManager(new NullProducer(), [new NullReceiver()])
   await manager.close()
-  await assert.rejects(manager.open(), /open\(\) was called before/)
+  await assert.rejects(manager.open(), /open\(\): the copy is over already/)
   await remains.assertNoneLeft()
 })

@@ -96,3 +96,23 @@ test("story 21: under 'each' those of the first pass are visible before a furthe
     await third.query('ALTER TABLE t ENABLE TRIGGER swallow')
   }
 })
+
+test("what was committed stays a success when the producer's own close() fails, and the result tells of both", async () => {
+  const boom = new RangeError('boom')
+  const producer = from()
+  const close = producer.close.bind(producer)
+  producer.close = async (deadlineMs) => {
+    await close(deadlineMs)
+    throw boom
+  }
+  const remains = countRemains()
+  const result = await copy({ from: producer, to: [into(0)] })
+  assert.equal(result.receivers[0]?.state, 'committed')
+  assert.deepEqual(
+    result.warnings.map(({ cause }) => cause),
+    [boom],
+  )
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  await assertSame([fleet.source, fleet.targets[0] as Server], 't')
+})

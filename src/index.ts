@@ -1,12 +1,7 @@
 export type { ConnectionInput } from './main/connection-input.js'
 export { type CopyFrom, type CopyOptions, type CopyTo, copy } from './main/copy.js'
 export { CopyManager, type CopyManagerEvents, type OnFault } from './main/copy-manager.js'
-export {
-  type CopyInput,
-  type CopyIterable,
-  IteratorProducer,
-  type IteratorSource,
-} from './main/iterator-producer.js'
+export { IteratorProducer, type IteratorSource } from './main/iterator-producer.js'
 export type { CopyManagerOptions, Deadlines } from './main/manager-options.js'
 export { NullProducer } from './main/null-producer.js'
 export type { CopyResult, CopyStats, Outcome, ReceiverStats } from './main/outcome.js'
@@ -24,6 +19,7 @@ export {
 } from './main/receiver.js'
 export type { ReceiverState } from './main/receiver-state.js'
 export type { RingOptions } from './main/ring.js'
+export type { CopyInput, CopyIterable } from './main/source-run.js'
 export { StatementProducer, type StatementProducerOptions } from './main/statement-producer.js'
 export { StatementReceiver, type StatementReceiverOptions } from './main/statement-receiver.js'
 export { WorkerPool, type WorkerPoolOptions } from './main/worker-pool.js'

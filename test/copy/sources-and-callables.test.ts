@@ -186,6 +186,21 @@ test('a table into a callable and into a module in a worker gives the same bytes
   }
 })
 
+test('a line \\. ends the data: a list of rows is refused for it, loose chunks load less, as documented', async () => {
+  const to = fleet.targets.map(({ connection }) => ({
+    connection,
+    statement: 'COPY t FROM STDIN',
+    before: ['TRUNCATE t'],
+  }))
+  const rows = ['1\tone\n', '\\.\n', '2\ttwo\n']
+  await assert.rejects(copy({ from: [rows], to }), {
+    code: 'COPY_FAILED',
+    message: /1 rows were loaded but the producer sent 3/,
+  })
+  const loose = await copy({ from: rows, to })
+  assert.equal(loose.rows, 1)
+})
+
 test("a module that throws, exits, or has no such function is that receiver's fault", async () => {
   const faultOf = async (exportName: string): Promise<CopyError> => {
     const remains = countRemains()

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
+import type pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
-import { CopyFailed, copy } from '../../src/index.js'
+import {
+  CopyAborted,
+  CopyFailed,
+  CopyManager,
+  copy,
+  StatementProducer,
+  StatementReceiver,
+} from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { countRemains } from '../support/remains.js'
 
@@ -22,18 +30,40 @@ for (const server of fleet.all) {
   await server.query('CREATE TABLE t (i int, s text)')
 }
 await fleet.source.query(
-  `INSERT INTO t SELECT i, repeat(md5(i::text), i % 40) FROM generate_series(1, 50000) AS i`,
+  `INSERT INTO t SELECT i, repeat(md5(i::text), i % 40) FROM generate_series(1, 20000) AS i`,
 )
 
 const ENCRYPTION = `SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'copyman'`
 
 const encrypted = ({ connection }: Server) => ({ ...connection, ssl: { ca } })
 
+/** A client that is out of step must not stop the tests. */
+const BOUND_MS = 30_000
+
+const opened: pg.Client[] = []
+after(() => Promise.all(opened.map((client) => client.end())))
+
+/** A user's client, in a transaction of its user; encrypted, as the server says itself. */
+const encryptedClient = async (server: Server): Promise<pg.Client> => {
+  const client = await server.client({
+    ...encrypted(server),
+    application_name: 'the user',
+    query_timeout: BOUND_MS,
+  })
+  opened.push(client)
+  const { rows } = await client.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
+  assert.deepEqual(rows, [{ ssl: true }])
+  await client.query('BEGIN')
+  return client
+}
+
+const SMALL = { slots: 2, slotBytes: 1000 }
+
 test('an encrypted source goes into an encrypted target unchanged, with small and large slots', async () => {
   const [target] = fleet.targets
   assert.ok(target)
   const remains = countRemains()
-  for (const ring of [{}, { slots: 2, slotBytes: 1000 }]) {
+  for (const ring of [{}, SMALL]) {
     await target.query('TRUNCATE t')
     const seen: unknown[] = []
     await copy({
@@ -91,4 +121,74 @@ test('a certificate that nobody vouches for ends the copy before the password is
       /self-signed certificate/.test(error.message) &&
       !error.message.includes(password),
   )
+})
+
+for (const [ends, isUsers] of [
+  ['both ends', { source: true, target: true }],
+  ['the source', { source: true, target: false }],
+  ['the target', { source: false, target: true }],
+] as const) {
+  test(`encrypted users' clients at ${ends} move every byte, with small and large slots`, async () => {
+    const [target] = fleet.targets as [Server]
+    const from = await encryptedClient(fleet.source)
+    const to = await encryptedClient(target)
+    for (const ring of [{}, SMALL]) {
+      await target.query('TRUNCATE t')
+      await to.query('BEGIN')
+      const { receivers } = await copy({
+        from: {
+          statement: 'COPY t TO STDOUT',
+          ...(isUsers.source ? { client: from } : { connection: encrypted(fleet.source) }),
+        },
+        to: [
+          {
+            statement: 'COPY t FROM STDIN',
+            ...(isUsers.target ? { client: to } : { connection: encrypted(target) }),
+          },
+        ],
+        ring,
+        signal: AbortSignal.timeout(BOUND_MS),
+      })
+      assert.equal(receivers[0]?.state, isUsers.target ? 'completed' : 'committed')
+      if (isUsers.target) await fleet.assertEmpty('t')
+      await to.query('COMMIT')
+      await fleet.assertEqual('t')
+    }
+    await fleet.assertNoConnections()
+  })
+}
+
+test("an abort in mid-copy leaves encrypted users' clients usable, for another copy too", async () => {
+  const [target] = fleet.targets as [Server]
+  const from = await encryptedClient(fleet.source)
+  const to = await encryptedClient(target)
+  await target.query('TRUNCATE t')
+  const manager = new CopyManager(
+    new StatementProducer({
+      client: from,
+      statement: 'COPY (SELECT t.* FROM t, generate_series(1, 10000)) TO STDOUT',
+    }),
+    [new StatementReceiver({ client: to, statement: 'COPY t FROM STDIN' })],
+    { ring: SMALL, signal: AbortSignal.timeout(BOUND_MS) },
+  )
+  await manager.open()
+  await assert.rejects(async () => {
+    for await (const _ of manager) if (manager.stats().bytes > 1_000_000) break
+  }, CopyAborted)
+  // cancelled by a request that is encrypted too
+  for (const client of [from, to]) {
+    assert.ok(!client.connection.stream.destroyed)
+    await assert.rejects(client.query('SELECT 1'), { code: '25P02' })
+    await client.query('ROLLBACK')
+    await client.query('BEGIN')
+  }
+  await fleet.assertEmpty('t')
+  await copy({
+    from: { client: from, statement: 'COPY t TO STDOUT' },
+    to: [{ client: to, statement: 'COPY t FROM STDIN' }],
+    signal: AbortSignal.timeout(BOUND_MS),
+  })
+  await to.query('COMMIT')
+  await fleet.assertEqual('t')
+  await fleet.assertNoConnections()
 })

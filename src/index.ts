@@ -36,6 +36,6 @@ export {
 } from './shared/errors.js'
 export type { Completion } from './shared/messages.js'
 export type { RingSlice } from './shared/ring-reader.js'
-export type { ServerEvent } from './shared/session.js'
+export type { ServerEvent } from './shared/server-events.js'
 export type { SessionSettings } from './shared/session-settings.js'
 export type { Target } from './shared/target.js'

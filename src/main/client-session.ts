@@ -2,8 +2,9 @@ import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import { CopyCommand, type CopyProtocol } from '../shared/copy-command.js'
 import { CopyError, type CopyPhase } from '../shared/errors.js'
-import { toCopyError } from '../shared/server-error.js'
-import type { ServerEvent } from '../shared/session.js'
+import { sessionFault } from '../shared/server-error.js'
+import { onServerEvents, type ServerEvent } from '../shared/server-events.js'
+import { RAW_TYPES } from '../shared/session.js'
 import { within } from './deadline.js'
 import type { StatementSession } from './producer-socket.js'
 
@@ -22,12 +23,8 @@ export interface ClientState {
   readonly isolation: string
 }
 
-type NoticeField = 'severity' | 'code' | 'message' | 'detail' | 'where'
-type Notice = { readonly [F in NoticeField]?: string | undefined }
-
 const MAX_MS = 2 ** 31 - 1
 const FAILED_TRANSACTION = '25P02'
-const RAW_TYPES: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value }
 
 /** Settings without which the same bytes do not mean the same: name, whether a value will do, what to set. */
 const NEEDED: readonly [name: string, suits: (value: string) => boolean, right: string][] = [
@@ -71,14 +68,13 @@ export class ClientSession implements StatementSession {
   readonly client: pg.Client
   /** Settles when the connection is closed, by whomever. */
   readonly closed: Promise<void>
-  readonly #event: (event: ServerEvent) => void
+  readonly #stopEvents: () => void
   #close!: () => void
   #lost: Error | undefined
 
   /** @throws CopyError COPY_STATE for a client that is not connected, busy, or used by another copy */
   constructor(client: pg.Client, event: (event: ServerEvent) => void) {
     this.client = client
-    this.#event = event
     this.requireIdle()
     if (inUse.has(client)) {
       throw new CopyError('COPY_STATE', 'the pg.Client is in use by a copy already', { phase: 'start' })
@@ -90,9 +86,7 @@ export class ClientSession implements StatementSession {
     client.on('end', this.#close)
     // unheard, the loss of the connection would end the process; it is told as a fault instead
     client.on('error', this.#onError)
-    client.on('notice', this.#onNotice)
-    client.on('notification', this.#onNotification)
-    client.connection.on('parameterStatus', this.#onParameter)
+    this.#stopEvents = onServerEvents(client, event)
   }
 
   get socket(): Duplex {
@@ -171,11 +165,7 @@ export class ClientSession implements StatementSession {
   }
 
   fault(error: unknown, phase: CopyPhase): CopyError {
-    const fault = toCopyError(ownKind(error), phase)
-    if (fault.code !== 'COPY_CONNECTION_LOST') return fault
-    const cause = this.#lost ?? fault.cause
-    const said = cause instanceof Error ? cause.message : fault.message
-    return new CopyError(fault.code, `lost the connection of the pg.Client: ${said}`, { phase, cause })
+    return sessionFault(ownKind(error), phase, 'the connection of the pg.Client', this.#lost)
   }
 
   /** Settles when ReadyForQuery was read, or the connection is closed. */
@@ -198,11 +188,10 @@ export class ClientSession implements StatementSession {
     if (this.socket.destroyed) await within(this.closed, deadlineMs)
     this.client.off('end', this.#close)
     this.client.off('error', this.#onError)
-    this.client.off('notice', this.#onNotice)
-    this.client.off('notification', this.#onNotification)
-    this.client.connection.off('parameterStatus', this.#onParameter)
+    this.#stopEvents()
     inUse.delete(this.client)
   }
+
   /** A query_timeout was made for other work: it would leave the connection between two messages. */
   #patience(): object {
     return (this.client as PgClient).connectionParameters?.query_timeout ? { query_timeout: MAX_MS } : {}
@@ -210,20 +199,6 @@ export class ClientSession implements StatementSession {
 
   readonly #onError = (error: Error): void => {
     this.#lost ??= error
-  }
-
-  readonly #onNotice = (notice: Notice): void => {
-    const { severity = '', code = '', message = '', detail, where } = notice
-    const more = { ...(detail && { detail }), ...(where && { where }) }
-    this.#event({ type: 'notice', severity, code, message, ...more })
-  }
-
-  readonly #onNotification = ({ channel, payload = '', processId }: pg.Notification): void => {
-    this.#event({ type: 'notification', channel, payload, processId })
-  }
-
-  readonly #onParameter = (message: { parameterName: string; parameterValue: string }): void => {
-    this.#event({ type: 'parameter', parameter: message.parameterName, value: message.parameterValue })
   }
 }
 

@@ -2,12 +2,12 @@ import pg from 'pg'
 import { type CopyStreamQuery, from } from 'pg-copy-streams'
 import { cancelRequest } from '../shared/cancel-request.js'
 import { CopyCommand } from '../shared/copy-command.js'
-import { CopyError, type CopyPhase } from '../shared/errors.js'
+import { completeCopyIn, runEach, takesData } from '../shared/copy-in.js'
+import { CopyError } from '../shared/errors.js'
 import type { Completion } from '../shared/messages.js'
 import { HEADER_BYTES } from '../shared/ring-layout.js'
 import type { RingSlice } from '../shared/ring-reader.js'
-import type { ServerEvent } from '../shared/session.js'
-import { rowsOfTag } from '../shared/statement.js'
+import type { ServerEvent } from '../shared/server-events.js'
 import type { Target } from '../shared/target.js'
 import { ClientSession, isClient } from './client-session.js'
 
@@ -79,7 +79,8 @@ export class ClientTarget implements Target {
   /** What the client is doing for us; settled while it takes data. */
   #work: Promise<unknown> = Promise.resolve()
   #isDone = false
-  #isAborted = false
+  /** Fired by abort: whatever is under way sends nothing more. */
+  readonly #stop = new AbortController()
   #fail!: (error: unknown) => void
 
   constructor(plan: ClientTargetPlan, event: (event: ServerEvent) => void = () => undefined) {
@@ -119,7 +120,7 @@ export class ClientTarget implements Target {
   /** Leaves the transaction failed, or as it is when the COPY is over, and the client answering its user. */
   async abort(reason: string, deadlineMs: number): Promise<boolean> {
     const session = this.#session
-    this.#isAborted = true
+    this.#stop.abort()
     if (session === undefined) return true
     const timer = setTimeout(() => session.destroy(), deadlineMs)
     await this.#align(session, reason, deadlineMs)
@@ -144,36 +145,18 @@ export class ClientTarget implements Target {
         },
       )
     }
-    for (const sql of before) await this.#query(session, sql, 'start')
-    this.#refuseAborted()
+    await runEach(session, before, 'start', this.#stop.signal)
+    this.#stop.signal.throwIfAborted()
     const copy = session.submit(new CopyIn(statement))
     this.#copy = copy
-    try {
-      if ((await copy.started) === 'out') {
-        throw new CopyError('COPY_OPTION', 'the statement is a COPY TO; a receiver needs COPY … FROM STDIN', {
-          phase: 'start',
-        })
-      }
-    } catch (error) {
-      throw session.fault(error, 'start')
-    }
+    await takesData(session, copy)
     copy.finished.catch((error) => this.#fail(session.fault(error, this.#isDone ? 'complete' : 'copy')))
   }
 
   async #finish(session: ClientSession, copy: CopyIn): Promise<Completion> {
     this.#isDone = true
-    copy.done()
-    let command: string
-    try {
-      command = await copy.finished
-    } catch (error) {
-      throw session.fault(error, 'complete')
-    }
-    const rows = rowsOfTag(command)
-    for (const sql of this.#plan.after) await this.#query(session, sql, 'complete')
-    // deferred constraints speak now, while every receiver can still be rolled back
-    await this.#query(session, 'SET CONSTRAINTS ALL IMMEDIATE', 'complete')
-    return { rows, command, commits: false }
+    const completion = await completeCopyIn(session, copy, this.#plan.after, this.#stop.signal)
+    return { ...completion, commits: false }
   }
 
   /** Brings the client back to a message boundary. Settles also when it was closed. */
@@ -183,15 +166,6 @@ export class ClientTarget implements Target {
     // also when the server took the COPY before the cancel request came
     if (this.#copy?.isTaking) this.#copy.fail(reason)
     await session.idle()
-  }
-
-  async #query(session: ClientSession, sql: string, phase: CopyPhase): Promise<void> {
-    this.#refuseAborted()
-    await session.query(sql, phase)
-  }
-
-  #refuseAborted(): void {
-    if (this.#isAborted) throw new CopyError('COPY_STATE', 'the copy was given up')
   }
 
   #do<T>(work: Promise<T>): Promise<T> {

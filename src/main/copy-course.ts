@@ -1,6 +1,6 @@
 import { asCopyError, CopyError, type ReceiverFault } from '../shared/errors.js'
 import type { AbortReason } from '../shared/messages.js'
-import type { ServerEvent } from '../shared/session.js'
+import type { ServerEvent } from '../shared/server-events.js'
 import { commitAll, compareRows } from './commitment.js'
 import { CopyClock } from './copy-clock.js'
 import { type CoursePhase, requireNew, requireOpen } from './course-phase.js'

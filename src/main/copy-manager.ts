@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { CopyError, ReceiverFault } from '../shared/errors.js'
-import type { ServerEvent } from '../shared/session.js'
+import type { ServerEvent } from '../shared/server-events.js'
 import { refuseSameClient } from './client-session.js'
 import { CopyCourse } from './copy-course.js'
 import { requireNew } from './course-phase.js'

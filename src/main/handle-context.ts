@@ -1,4 +1,4 @@
-import type { ServerEvent } from '../shared/session.js'
+import type { ServerEvent } from '../shared/server-events.js'
 import type { Ring } from './ring.js'
 import type { RingGate } from './ring-gate.js'
 import type { Moved } from './slice-totals.js'

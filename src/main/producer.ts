@@ -1,4 +1,4 @@
-import type { ServerEvent } from '../shared/session.js'
+import type { ServerEvent } from '../shared/server-events.js'
 import type { ProducerStream } from './producer-stream.js'
 
 /** What a producer knows when a pass is over. */

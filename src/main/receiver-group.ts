@@ -1,7 +1,7 @@
 import { CopyError, ReceiverFault } from '../shared/errors.js'
 import type { AbortReason } from '../shared/messages.js'
 import type { Report } from '../shared/receiver-life.js'
-import type { ServerEvent } from '../shared/session.js'
+import type { ServerEvent } from '../shared/server-events.js'
 import { unlessAborted } from './deadline.js'
 import type { HandleContext, Joining } from './handle-context.js'
 import type { Receiver, ReceiverContext } from './receiver.js'

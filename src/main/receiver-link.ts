@@ -4,7 +4,7 @@ import { CopyError, messageOf } from '../shared/errors.js'
 import type { ReceiverCommand, ReceiverPlan, ReceiverReport } from '../shared/messages.js'
 import { ReceiverLife, type Report } from '../shared/receiver-life.js'
 import type { RingTicket } from '../shared/ring-reader.js'
-import type { ServerEvent } from '../shared/session.js'
+import type { ServerEvent } from '../shared/server-events.js'
 import type { Target } from '../shared/target.js'
 import type { WorkerPool } from './worker-pool.js'
 

@@ -1,6 +1,6 @@
 import type { ConnectionData } from './connection-data.js'
 import type { ErrorRecord } from './error-record.js'
-import type { ServerEvent } from './session.js'
+import type { ServerEvent } from './server-events.js'
 
 /**
  * Why a receiver gives up what it began. It ends in the log of the receiver's server, so it is one of these sentences

@@ -28,6 +28,24 @@ export const toCopyError = (error: unknown, phase: CopyPhase): CopyError => {
   return new CopyError(code, clean(message), { phase, cause: error })
 }
 
+/**
+ * As toCopyError, and of a lost connection it says which one, and why.
+ * @param connection such as `the connection to db1:5432`
+ * @param lost what the socket said first: pg says "terminated unexpectedly" of every end
+ */
+export const sessionFault = (
+  error: unknown,
+  phase: CopyPhase,
+  connection: string,
+  lost: Error | undefined,
+): CopyError => {
+  const fault = toCopyError(error, phase)
+  if (fault.code !== 'COPY_CONNECTION_LOST') return fault
+  const cause = lost ?? fault.cause
+  const said = cause instanceof Error ? cause.message : fault.message
+  return new CopyError(fault.code, `lost ${connection}: ${said}`, { phase, cause })
+}
+
 const serverFields = (error: pg.DatabaseError): ServerFields => {
   const fields: { -readonly [F in keyof ServerFields]: string } = {}
   for (const field of SERVER_FIELDS) {

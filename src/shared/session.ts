@@ -3,7 +3,8 @@ import pg from 'pg'
 import { type ConnectionData, describeServer } from './connection-data.js'
 import { CopyCommand, type CopyProtocol } from './copy-command.js'
 import { CopyError, type CopyPhase } from './errors.js'
-import { toCopyError } from './server-error.js'
+import { sessionFault, toCopyError } from './server-error.js'
+import { onServerEvents, type ServerEvent } from './server-events.js'
 
 export interface SessionOptions {
   /** How long connecting and authenticating may take, in milliseconds; 0 for no limit. */
@@ -13,24 +14,6 @@ export interface SessionOptions {
   /** Makes the socket; pg's own kind unless given. */
   readonly makeSocket?: () => Duplex
 }
-
-/** A notice, notification or parameter change that the server sent on its own account. */
-export type ServerEvent =
-  | {
-      readonly type: 'notice'
-      readonly severity: string
-      readonly code: string
-      readonly message: string
-      readonly detail?: string
-      readonly where?: string
-    }
-  | {
-      readonly type: 'notification'
-      readonly channel: string
-      readonly payload: string
-      readonly processId: number
-    }
-  | { readonly type: 'parameter'; readonly parameter: string; readonly value: string }
 
 /**
  * One connection of ours to one server, through pg: opened from plain data, ended by us. It adds to pg what a copy
@@ -112,26 +95,7 @@ export class Session {
 
   /** Tells every notice, notification and parameter change from now on, in the order the server sent them. */
   onServerEvent(listener: (event: ServerEvent) => void): void {
-    this.#client.on('notice', (notice) => {
-      const { severity = '', code = '', message = '', detail, where } = notice
-      listener({
-        type: 'notice',
-        severity,
-        code,
-        message,
-        ...(detail && { detail }),
-        ...(where && { where }),
-      })
-    })
-    this.#client.on('notification', ({ channel, payload = '', processId }) => {
-      listener({ type: 'notification', channel, payload, processId })
-    })
-    this.#client.connection.on(
-      'parameterStatus',
-      (message: { parameterName: string; parameterValue: string }) => {
-        listener({ type: 'parameter', parameter: message.parameterName, value: message.parameterValue })
-      },
-    )
+    onServerEvents(this.#client, listener)
   }
 
   /**
@@ -166,12 +130,7 @@ export class Session {
 
   /** What pg reported, as a CopyError that says which server. */
   fault(error: unknown, phase: CopyPhase): CopyError {
-    const fault = toCopyError(error, phase)
-    if (fault.code !== 'COPY_CONNECTION_LOST') return fault
-    // pg says "terminated unexpectedly" for every end; what the socket said first tells more
-    const cause = this.#lost ?? fault.cause
-    const said = cause instanceof Error ? cause.message : fault.message
-    return new CopyError(fault.code, `lost the connection to ${this.#server}: ${said}`, { phase, cause })
+    return sessionFault(error, phase, `the connection to ${this.#server}`, this.#lost)
   }
 
   /** Says goodbye and waits until the socket is closed. Destroys it when the server does not let go in time. */
@@ -196,4 +155,4 @@ export class Session {
 }
 
 /** Values stay text: what we read is compared and passed on, never computed with. */
-const RAW_TYPES: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value }
+export const RAW_TYPES: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value }

@@ -1,7 +1,7 @@
 import { CallTarget, type SliceCallable } from '../shared/call-target.js'
 import { CopyError } from '../shared/errors.js'
 import type { ReceiverPlan } from '../shared/messages.js'
-import type { ServerEvent } from '../shared/session.js'
+import type { ServerEvent } from '../shared/server-events.js'
 import type { Target } from '../shared/target.js'
 import { NullTarget } from './null-target.js'
 

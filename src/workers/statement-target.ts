@@ -1,11 +1,12 @@
 import { cancelRequest } from '../shared/cancel-request.js'
 import type { CopyCommand } from '../shared/copy-command.js'
+import { completeCopyIn, runEach, takesData } from '../shared/copy-in.js'
 import { CopyError, type CopyPhase } from '../shared/errors.js'
 import type { Completion, ReceiverPlan } from '../shared/messages.js'
 import type { RingSlice } from '../shared/ring-reader.js'
-import { type ServerEvent, Session } from '../shared/session.js'
+import type { ServerEvent } from '../shared/server-events.js'
+import { Session } from '../shared/session.js'
 import { applySettings } from '../shared/session-settings.js'
-import { rowsOfTag } from '../shared/statement.js'
 import type { Target } from '../shared/target.js'
 
 /** Slots on their way to one server: enough that the socket never runs dry, few enough that a slow one holds little. */
@@ -16,6 +17,8 @@ const MAX_IN_FLIGHT = 4
  * terminated backend's 57P01 was always seen by a client that kept reading.
  */
 const LAST_WORDS_MS = 500
+
+const TRANSACTION_ID = 'SELECT pg_catalog.pg_current_xact_id()::text'
 
 type StatementPlan = Extract<ReceiverPlan, { kind: 'statement' }>
 
@@ -69,18 +72,10 @@ export class StatementTarget implements Target {
     this.#phase = 'start'
     await session.query('BEGIN', 'start')
     await applySettings(session, settings)
-    for (const sql of before) await this.#query(session, sql, signal)
+    await runEach(session, before, 'start', signal)
     signal.throwIfAborted()
     const command = session.copy(statement, 'simple')
-    try {
-      if ((await command.started) === 'out') {
-        throw new CopyError('COPY_OPTION', 'the statement is a COPY TO; a receiver needs COPY … FROM STDIN', {
-          phase: 'start',
-        })
-      }
-    } catch (error) {
-      throw session.fault(error, 'start')
-    }
+    await takesData(session, command)
     this.#command = command
     this.#phase = 'copy'
     const fail = this.#fail
@@ -110,20 +105,10 @@ export class StatementTarget implements Target {
     const session = this.#session as Session
     const command = this.#command as CopyCommand
     this.#phase = 'complete'
-    command.done()
-    let tag: string
-    try {
-      tag = await command.finished
-    } catch (error) {
-      throw session.fault(error, 'complete')
-    }
-    const rows = rowsOfTag(tag)
-    for (const sql of this.#plan.after) await this.#query(session, sql, signal)
-    // deferred constraints speak now, while every receiver can still be rolled back
-    await this.#query(session, 'SET CONSTRAINTS ALL IMMEDIATE', signal)
-    const [id] = await this.#query(session, 'SELECT pg_catalog.pg_current_xact_id()::text', signal)
+    const completion = await completeCopyIn(session, command, this.#plan.after, signal)
+    const [id] = await runEach(session, [TRANSACTION_ID], 'complete', signal)
     this.#transactionId = id?.[0] ?? 'unknown'
-    return { rows, command: tag, commits: true, transactionId: this.#transactionId }
+    return { ...completion, commits: true, transactionId: this.#transactionId }
   }
 
   async commit(): Promise<void> {
@@ -189,12 +174,6 @@ export class StatementTarget implements Target {
       // the connection ended meanwhile, which rolls back as well; the caller closes it
       return false
     }
-  }
-
-  /** Runs SQL unless the receiver was given up: behind a ROLLBACK it would be a transaction of its own. */
-  #query(session: Session, sql: string, signal: AbortSignal): Promise<(string | null)[][]> {
-    signal.throwIfAborted()
-    return session.query(sql, this.#phase)
   }
 
   #working<T>(work: Promise<T>): Promise<T> {

@@ -1,0 +1,47 @@
+import type pg from 'pg'
+
+/** A notice, notification or parameter change that the server sent on its own account. */
+export type ServerEvent =
+  | {
+      readonly type: 'notice'
+      readonly severity: string
+      readonly code: string
+      readonly message: string
+      readonly detail?: string
+      readonly where?: string
+    }
+  | {
+      readonly type: 'notification'
+      readonly channel: string
+      readonly payload: string
+      readonly processId: number
+    }
+  | { readonly type: 'parameter'; readonly parameter: string; readonly value: string }
+
+type NoticeField = 'severity' | 'code' | 'message' | 'detail' | 'where'
+type Notice = { readonly [F in NoticeField]?: string | undefined }
+
+/**
+ * Tells every notice, notification and parameter change of a client's server from now on, in the order it sent them.
+ * @returns stops that
+ */
+export const onServerEvents = (client: pg.Client, tell: (event: ServerEvent) => void): (() => void) => {
+  const onNotice = (notice: Notice): void => {
+    const { severity = '', code = '', message = '', detail, where } = notice
+    tell({ type: 'notice', severity, code, message, ...(detail && { detail }), ...(where && { where }) })
+  }
+  const onNotification = ({ channel, payload = '', processId }: pg.Notification): void => {
+    tell({ type: 'notification', channel, payload, processId })
+  }
+  const onParameter = (message: { parameterName: string; parameterValue: string }): void => {
+    tell({ type: 'parameter', parameter: message.parameterName, value: message.parameterValue })
+  }
+  client.on('notice', onNotice)
+  client.on('notification', onNotification)
+  client.connection.on('parameterStatus', onParameter)
+  return () => {
+    client.off('notice', onNotice)
+    client.off('notification', onNotification)
+    client.connection.off('parameterStatus', onParameter)
+  }
+}

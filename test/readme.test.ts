@@ -21,6 +21,7 @@ const asRunnable = (sample: string): string => {
     urls[`postgres://db${i + 1}/app`] = url
   })
   const known = sample
+    .replaceAll("from 'pg'", `from ${JSON.stringify(import.meta.resolve('pg'))}`)
     .replaceAll("from 'copyman'", `from ${JSON.stringify(new URL('dist/src/index.js', ROOT).href)}`)
     .replaceAll(/'postgres:\/\/db\d\/app'/g, (quoted) => JSON.stringify(urls[quoted.slice(1, -1)]))
   return known.replaceAll(

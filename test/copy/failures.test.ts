@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
+import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyError, CopyFailed, copy, ProducerFault, ReceiverFault } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { countRemains } from '../support/remains.js'
-import { copyBackend, logFromNow } from '../support/story.js'
+import { assertSame, copyBackend, logFromNow } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const ROWS = 200_000
@@ -162,7 +163,7 @@ test('statements that are no COPY, or the wrong one, are refused with a sentence
   }
 })
 
-test('a trigger that swallows rows is found before COMMIT', async () => {
+test('story 22: a trigger that swallows rows is found before COMMIT, and allowed by at-most', async () => {
   await fleet.targets[1]?.query(`
     CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.i % 1000 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
     CREATE TRIGGER swallow BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION swallow()`)
@@ -182,6 +183,10 @@ test('a trigger that swallows rows is found before COMMIT', async () => {
       allowed.receivers.map(({ rows }) => rows),
       [ROWS, ROWS - ROWS / 1000],
     )
+    const [first, second] = fleet.targets as [Server, Server]
+    await assertSame([fleet.source, first], 't')
+    const kept = '(SELECT * FROM t WHERE i % 1000 <> 0)'
+    assert.deepEqual(await digestOf(second, 't'), await digestOf(fleet.source, kept))
   } finally {
     await fleet.targets[1]?.query('DROP FUNCTION swallow CASCADE')
   }
@@ -246,7 +251,7 @@ test("a source that throws is the producer's fault with what it threw as the cau
   assert.equal((error.cause.cause as Error).cause, thrown)
 })
 
-test('a signal aborts before the start, and in mid-copy, and nothing is loaded', async () => {
+test('story 23: a signal aborts before the start, and in mid-copy, and nothing is loaded', async () => {
   const reason = new Error('enough')
   for (const when of ['before', 'mid-copy']) {
     const controller = new AbortController()

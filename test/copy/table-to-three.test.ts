@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { copy } from '../../src/index.js'
+import { copy, StatementProducer, StatementReceiver } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { countRemains } from '../support/remains.js'
 
@@ -46,7 +46,7 @@ await fleet.source.query(
 )
 
 for (const format of ['text', 'csv', 'binary']) {
-  test(`a million awkward rows reach three servers unchanged in ${format}`, async () => {
+  test(`story 3: a million awkward rows reach three servers unchanged in ${format}`, async () => {
     await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE awkward')))
     const remains = countRemains()
     const result = await copy({
@@ -68,19 +68,25 @@ for (const format of ['text', 'csv', 'binary']) {
   })
 }
 
-test('rows of no columns are counted at both ends', async () => {
+test('story 9: rows of no columns are ten messages, counted at both ends', async () => {
   await fleet.everywhere('CREATE TABLE nothing ()')
   await fleet.source.query('INSERT INTO nothing SELECT FROM generate_series(1, 10)')
   for (const format of ['text', 'binary']) {
     await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE nothing')))
-    const result = await copy({
-      from: { connection: fleet.source.connection, statement: `COPY nothing TO STDOUT (FORMAT ${format})` },
-      to: fleet.targets.map(({ connection }) => ({
-        connection,
-        statement: `COPY nothing FROM STDIN (FORMAT ${format})`,
-      })),
+    const producer = new StatementProducer({
+      connection: fleet.source.connection,
+      statement: `COPY nothing TO STDOUT (FORMAT ${format})`,
     })
-    assert.equal(result.rows, 10)
+    const receivers = fleet.targets.map(
+      ({ connection }) =>
+        new StatementReceiver({ connection, statement: `COPY nothing FROM STDIN (FORMAT ${format})` }),
+    )
+    const result = await copy({ from: producer, to: receivers })
+    // the trailer of the binary format is a message of its own
+    const messages = format === 'binary' ? 11 : 10
+    assert.deepEqual([result.rows, result.messages, producer.totalMessages], [10, messages, messages])
+    for (const { count, command } of [producer, ...receivers])
+      assert.deepEqual({ count, command }, { count: 10, command: 'COPY 10' })
     await fleet.assertEqual('nothing')
   }
 })

@@ -17,6 +17,7 @@ import {
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { countRemains } from '../support/remains.js'
+import { iterate, once } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const { source } = fleet
@@ -80,7 +81,7 @@ const fromTable = { connection: source.connection, statement: OUT }
 const oneRow = () => new IteratorProducer([['1\tone\n']])
 
 for (const end of ['ROLLBACK', 'COMMIT']) {
-  test(`a copy into a user's transaction is there or not as the user's ${end} says`, async () => {
+  test(`story 17: a copy into a user's transaction is there or not as the user's ${end} says`, async () => {
     const remains = countRemains()
     const client = await clientOf(target, 'BEGIN')
     const before = listenersOf(client)
@@ -148,7 +149,7 @@ test("a user's client that once had other listeners on its socket gets each of t
   assert.equal(calls.filter((call) => call === 'once').length, 1)
 })
 
-test("leaving the loop aborts, and both users' clients answer after their ROLLBACK", async () => {
+test("story 6: leaving the loop aborts, and both users' clients answer after their ROLLBACK", async () => {
   const from = await clientOf(source, 'BEGIN')
   const to = await clientOf(target, 'BEGIN')
   const listeners = [from, to].map(listenersOf)
@@ -292,6 +293,28 @@ test("notices in mid-copy reach the user's own listeners and the manager's", asy
     ...[11, 12, 13].map((row) => at(row, 'mine: ')),
     ...[1, 2, 3].map((row) => at(row, 'source: ')),
   ])
+})
+
+// outside a transaction: within one, PostgreSQL keeps notifications back until it ends
+test("story 5: NOTIFY in mid-copy reaches a producer's client that listens, and the manager, before the end", async () => {
+  const client = await clientOf(source)
+  await client.query('LISTEN ch')
+  const users: unknown[] = []
+  client.on('notification', ({ channel, payload }) => users.push({ channel, payload }))
+  const manager = new CopyManager(
+    new StatementProducer({ client, statement: 'COPY (SELECT t.* FROM t, generate_series(1, 3)) TO STDOUT' }),
+    [new CallReceiver(() => {})],
+    { ring: SMALL },
+  )
+  const told: unknown[] = []
+  manager.on('notification', ({ channel, payload }, receiver) => {
+    told.push({ channel, payload, receiver, state: manager.outcomes[0]?.state })
+  })
+  await iterate(manager, { cycle: once(() => source.query(`NOTIFY ch, 'in mid-copy'`)) })
+  const expected = { channel: 'ch', payload: 'in mid-copy' }
+  assert.deepEqual(users, [expected])
+  assert.deepEqual(told, [{ ...expected, receiver: undefined, state: 'receiving' }])
+  await client.query('UNLISTEN *')
 })
 
 /** One pass, then a receiver that is attached: what it got, or why it cannot. */
@@ -463,7 +486,7 @@ test('a query_timeout of the user does not end a copy', async () => {
   await remains.assertNoneLeft()
 })
 
-test('a client that is not as it must be is refused in words', async () => {
+test('story 17: a client that is not as it must be is refused in words', async () => {
   const refusal = async (client: pg.Client): Promise<string> => {
     const fault = await faultOf(copy({ from: oneRow(), to: [{ client, statement: IN }] }))
     return `${fault.code} ${fault.message}`

@@ -13,6 +13,8 @@ type PgClient = pg.Client & {
   readonly readyForQuery?: boolean
   readonly _connected?: boolean
   readonly _ending?: boolean
+  readonly _activeQuery?: object | null
+  readonly _queryQueue?: readonly object[]
   readonly connectionParameters?: { readonly query_timeout?: number | false }
 }
 
@@ -97,15 +99,17 @@ export class ClientSession implements StatementSession {
     return (this.client as PgClient).readyForQuery === true
   }
 
-  /** @throws CopyError COPY_STATE unless the client's next statement would be sent at once */
+  /** @throws CopyError COPY_STATE for a client that is not connected, or has a query under way or waiting */
   requireIdle(): void {
-    const { _connected, _ending } = this.client as PgClient
+    const { _connected, _ending, _activeQuery, _queryQueue } = this.client as PgClient
+    // a query that failed is over for its user, whose await may settle before ReadyForQuery has come
+    const isBusy = !this.isIdle && (_activeQuery !== null || _queryQueue?.length !== 0)
     const refuse = (why: string): never => {
       throw new CopyError('COPY_STATE', `the pg.Client ${why}`, { phase: 'start' })
     }
     if (_ending || (_connected && this.socket.destroyed)) refuse('has been ended')
     if (!_connected) refuse('is not connected: await client.connect() first')
-    if (!this.isIdle) refuse('is busy with another query: await that first')
+    if (isBusy) refuse('is busy with another query: await that first')
   }
 
   /**

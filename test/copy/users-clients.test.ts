@@ -16,8 +16,9 @@ import {
   StatementReceiver,
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
+import { makeFraming, startProxy } from '../support/proxy.js'
 import { countRemains } from '../support/remains.js'
-import { iterate, once } from '../support/story.js'
+import { iterate, once, until } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const { source } = fleet
@@ -498,9 +499,12 @@ test('story 17: a client that is not as it must be is refused in words', async (
   assert.match(await refusal(client), /COPY_STATE .* transaction has failed: ROLLBACK/)
   await client.query('ROLLBACK')
   await client.query('BEGIN')
-  const sleep = client.query('SELECT pg_sleep(0.2)')
+  const locker = await clientOf(target)
+  await locker.query('SELECT pg_advisory_lock(1)')
+  const waiting = client.query('SELECT pg_advisory_xact_lock(1)')
   assert.match(await refusal(client), /COPY_STATE .* busy/)
-  await sleep
+  await locker.query('SELECT pg_advisory_unlock(1)')
+  await waiting
   await client.query("SET DateStyle = 'SQL, DMY'")
   assert.match(
     await refusal(client),
@@ -523,6 +527,36 @@ test('story 17: a client that is not as it must be is refused in words', async (
   await ended.end()
   assert.match(await refusal(ended), /COPY_STATE .* ended/)
   await fleet.assertEmpty('t')
+})
+
+test('a client whose last query has failed is not busy, though the server has yet to say that it is ready', async () => {
+  let held: Buffer | undefined
+  const proxy = await startProxy(source, () => {
+    const framing = makeFraming()
+    let failed = false
+    return function* (bytes) {
+      // of the server's answers to the client, from its first error on
+      if (!failed && bytes[0] !== 0x45) return yield bytes
+      failed = true
+      for (const message of framing(bytes)) {
+        if (held === undefined && message[0] === 0x5a) held = message
+        else yield message
+      }
+    }
+  })
+  const client = new pg.Client(proxy.connection)
+  try {
+    await client.connect()
+    await assert.rejects(client.query('SELECT 1 / 0'), { code: '22012' })
+    const copying = copy({ from: { client, statement: 'COPY (SELECT 1) TO STDOUT' }, to: [() => {}] })
+    copying.catch(() => undefined)
+    await until(() => held !== undefined, 'the server is ready')
+    proxy.inject(held as Buffer)
+    assert.equal((await copying).rows, 1)
+  } finally {
+    await client.end()
+    await proxy.close()
+  }
 })
 
 test('what is no client, is a pool, comes with a connection, or is given twice is refused at once', async () => {

@@ -178,7 +178,10 @@ export class CopyCourse {
       await this.end('the copy was aborted')
       throw this.lettingGo.aborted('the copy was aborted by its signal', { cause: this.#ending.reason })
     }
-    if (this.#phase === 'over') throw this.lettingGo.aborted('the copy was closed')
+    if (this.#phase !== 'over') return
+    // a COMMIT may be on its way: what it comes to belongs into the list
+    await this.end('the copy was aborted')
+    throw this.lettingGo.aborted('the copy was closed')
   }
 
   get #context(): ReceiverContext {

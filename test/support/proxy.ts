@@ -4,7 +4,10 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Connection } from '../../scripts/postgres/connection.js'
 import type { Server } from '../../scripts/postgres/server.js'
 
-/** What the client is given for what the server sent, piece by piece, with a turn of the event loop between two. */
+/**
+ * What the client is given for what the server sent, piece by piece, with a turn of the event loop between two. One that
+ * throws cuts the connection.
+ */
 export type Relay = (bytes: Buffer) => Iterable<Buffer>
 
 /** A real server behind a relay of ours, which cuts its answers up, or adds messages that it seldom sends. */
@@ -70,10 +73,49 @@ export const makeFraming = (): ((bytes: Buffer) => Buffer[]) => {
   }
 }
 
+/** A relay that cuts the connection instead of passing on that a command is complete, such as COMMIT. */
+export const cutInsteadOf = (tag: string): (() => Relay) => {
+  const complete = Buffer.from(`${tag}\0`)
+  return () => {
+    const frame = makeFraming()
+    return function* (bytes) {
+      for (const message of frame(bytes)) {
+        if (message[0] === 0x43 && message.subarray(5).equals(complete)) throw new Error(`cut at ${tag}`)
+        yield message
+      }
+    }
+  }
+}
+
 const message = (type: string, payload: Buffer): Buffer => {
   const length = Buffer.alloc(4)
   length.writeInt32BE(payload.length + 4)
   return Buffer.concat([Buffer.from(type), length, payload])
+}
+
+/** A relay that keeps back the first message of this type and all behind it, until they are asked for, to be injected. */
+export const keepBackFrom = (
+  type: string,
+): { makeRelay: () => Relay; keeps(): boolean; release(): Buffer } => {
+  const kept: Buffer[] = []
+  let isReleased = false
+  return {
+    makeRelay: () => {
+      const frame = makeFraming()
+      return function* (bytes) {
+        for (const message of frame(bytes)) {
+          const isKept = kept.length > 0 || message[0] === type.charCodeAt(0)
+          if (isKept && !isReleased) kept.push(message)
+          else yield message
+        }
+      }
+    },
+    keeps: () => kept.length > 0,
+    release() {
+      isReleased = true
+      return Buffer.concat(kept)
+    },
+  }
 }
 
 /** A NotificationResponse. */

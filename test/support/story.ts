@@ -129,6 +129,20 @@ export const until = async (isTrue: () => boolean | Promise<boolean>, what: stri
   }
 }
 
+/** What this comes to; fails when it comes to nothing within ten seconds. */
+export const inTime = async <T>(work: Promise<T>, what: string): Promise<T> => {
+  const settled = new AbortController()
+  const late = sleep(BOUND_MS, undefined, { signal: settled.signal }).then(
+    () => assert.fail(`${what}: not within ${BOUND_MS} ms`),
+    () => undefined as never,
+  )
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    settled.abort()
+  }
+}
+
 /** Waits until the copy stands still: everybody has gone as far as the ring allows. Gives the bytes published. */
 export const standstill = async (manager: CopyManager): Promise<number> => {
   let before = -1

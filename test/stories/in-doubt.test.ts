@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict'
+import { beforeEach, test } from 'node:test'
+import { digestOf } from '../../scripts/demo/digest.js'
+import type { Server } from '../../scripts/postgres/server.js'
+import {
+  CopyAborted,
+  CopyError,
+  CopyFailed,
+  CopyManager,
+  type CopyManagerOptions,
+  type StatementReceiver,
+} from '../../src/index.js'
+import { startFleet } from '../support/fleet.js'
+import { cutInsteadOf, startProxy } from '../support/proxy.js'
+import { countRemains } from '../support/remains.js'
+import {
+  assertRows,
+  assertSame,
+  faultOf,
+  fromTable,
+  goOn,
+  inTime,
+  intoTable,
+  iterate,
+  until,
+} from '../support/story.js'
+
+// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
+const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' } })
+const [first, second] = fleet.targets as [Server, Server]
+const ROWS = 5000
+
+await fleet.everywhere('CREATE TABLE t (i int, s text)')
+await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
+beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
+
+const OURS = `application_name = 'copyman'`
+
+/** Ends a backend of ours that waits in COMMIT, as soon as there is one. */
+const terminateInCommit = (server: Server): Promise<void> =>
+  until(async () => {
+    const ended = await server.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${OURS} AND wait_event = 'SyncRep'`,
+    )
+    return ended.length === 1
+  }, 'a backend waits in COMMIT')
+
+/** Each way to lose the answer to a COMMIT: the target, whose server does commit, and what has to be done to it. */
+const LOST: Record<
+  string,
+  (use: (lost: StatementReceiver, act: () => Promise<void>) => Promise<void>) => Promise<void>
+> = {
+  'is cut off the wire': async (use) => {
+    const proxy = await startProxy(first, cutInsteadOf('COMMIT'))
+    try {
+      await use(intoTable(first, 't', { connection: proxy.connection }), async () => undefined)
+    } finally {
+      await proxy.close()
+    }
+  },
+  'is lost with its backend': (use) =>
+    use(intoTable(first, 't', { session: { synchronous_commit: 'on' } }), () => terminateInCommit(first)),
+}
+
+for (const [how, losing] of Object.entries(LOST)) {
+  test(`a COMMIT whose answer ${how} is in doubt, and its receiver is not loaded a second time`, async () => {
+    const remains = countRemains()
+    await losing(async (lost, act) => {
+      const manager = new CopyManager(fromTable(fleet.source, 't'), [lost, intoTable(second, 't')])
+      const refused = (text: RegExp) => (error: unknown) =>
+        error instanceof CopyError && error.code === 'COPY_STATE' && text.test(error.message)
+      let id: string | undefined
+      const iterating = iterate(manager, {
+        fault: async (fault) => {
+          const error = faultOf(fault, first.name)
+          assert.equal(error.code, 'COPY_IN_DOUBT', error.message)
+          id = /transaction (\d+)/.exec(error.message)?.[1]
+          await assert.rejects(
+            manager.reconcile(lost, { from: 'start' }),
+            refused(/target1 may have committed already/),
+          )
+          await assert.rejects(manager.reconcile(lost), refused(/cannot go on/))
+        },
+      })
+      const [{ faults }] = await inTime(Promise.all([iterating, act()]), 'the copy')
+      assert.equal(faults.length, 1)
+      assert.deepEqual(
+        manager.outcomes.map(({ state, passes }) => [state, passes]),
+        [
+          ['in-doubt', 1],
+          ['committed', 1],
+        ],
+      )
+      // what the error names is what the server can be asked for
+      assert.deepEqual(await first.query('SELECT pg_xact_status($1) AS said', [id]), [{ said: 'committed' }])
+    })
+    await fleet.assertNoConnections()
+    await remains.assertNoneLeft()
+    await assertSame(fleet.all, 't')
+  })
+
+  test(`under 'abort' a COMMIT whose answer ${how} is the last one that is sent`, async () => {
+    const remains = countRemains()
+    await losing(async (lost, act) => {
+      const manager = new CopyManager(fromTable(fleet.source, 't'), [lost, intoTable(second, 't')])
+      const running = manager.run().catch((error: unknown) => error)
+      const [error] = await inTime(Promise.all([running, act()]), 'the copy')
+      assert.ok(error instanceof CopyFailed, String(error))
+      assert.equal((error.cause as CopyFailed).receiver, first.name)
+      assert.deepEqual(error.committed, [])
+      assert.deepEqual(
+        manager.outcomes.map(({ state }) => state),
+        ['in-doubt', 'rolled-back'],
+      )
+    })
+    await fleet.assertNoConnections()
+    await remains.assertNoneLeft()
+    await assertSame([fleet.source, first], 't')
+    await assertRows([second], 't', 0)
+  })
+}
+
+/** The moment after COMMIT was sent to the first target, whose backend is stopped; the second may have been told as well. */
+const atCommit = async (
+  onFault: 'abort' | 'isolate',
+  options: CopyManagerOptions,
+  act: (at: { manager: CopyManager; running: Promise<unknown>; resume: () => void }) => Promise<void>,
+): Promise<void> => {
+  const holder = await second.client()
+  let stopped = 0
+  try {
+    await holder.query('SELECT pg_advisory_lock(1)')
+    const manager = new CopyManager(
+      fromTable(fleet.source, 't'),
+      [intoTable(first, 't'), intoTable(second, 't', { after: ['SELECT pg_advisory_xact_lock(1)'] })],
+      options,
+    )
+    const running = manager.run({ onFault }).catch((error: unknown) => error)
+    const states = () => manager.stats().receivers.map(({ state }) => state)
+    await until(() => states()[0] === 'completed', 'the first waits at the barrier')
+    const [backend] = await first.query<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE ${OURS}`)
+    stopped = backend?.pid as number
+    process.kill(stopped, 'SIGSTOP')
+    await holder.query('SELECT pg_advisory_unlock(1)')
+    const reached = onFault === 'abort' ? 'committing completed' : 'committing committed'
+    await until(() => states().join(' ') === reached, `the two are ${reached}`)
+    await act({ manager, running, resume: () => goOn(stopped) })
+  } finally {
+    await holder.end()
+    if (stopped !== 0) goOn(stopped)
+  }
+}
+
+for (const by of ['its signal', 'close()'] as const) {
+  for (const onFault of ['abort', 'isolate'] as const) {
+    const listed = onFault === 'abort' ? [] : [second.name]
+    const isAborted = (error: unknown) => {
+      assert.ok(error instanceof CopyAborted, String(error))
+      assert.deepEqual(error.committed, listed)
+      return true
+    }
+    const rest = onFault === 'abort' ? 'rolled-back' : 'committed'
+
+    test(`a backend that never answers COMMIT is in doubt when a copy that runs under '${onFault}' is ended by ${by}`, async () => {
+      const remains = countRemains()
+      const controller = new AbortController()
+      const options = { signal: controller.signal, deadlines: { abort: 300 } }
+      await atCommit(onFault, options, async ({ manager, running }) => {
+        if (by === 'close()') await inTime(assert.rejects(manager.close(), isAborted), by)
+        else controller.abort()
+        isAborted(await inTime(running, 'the end of the copy'))
+        assert.deepEqual(
+          manager.outcomes.map(({ state }) => state),
+          ['in-doubt', rest],
+        )
+      })
+      await fleet.assertNoConnections()
+      await remains.assertNoneLeft()
+      const { rows } = await digestOf(first, 't')
+      assert.ok(['0', String(ROWS)].includes(rows), `${rows} rows`)
+      await assertRows([second], 't', onFault === 'abort' ? 0 : ROWS)
+    })
+  }
+
+  test(`a COMMIT that is answered within the deadline is in the list when a copy is ended by ${by}`, async () => {
+    const remains = countRemains()
+    const controller = new AbortController()
+    await atCommit('isolate', { signal: controller.signal }, async ({ manager, running, resume }) => {
+      const closing = by === 'close()' ? manager.close() : running
+      const ended = closing.catch((error: unknown) => error)
+      controller.abort()
+      resume()
+      const error = await inTime(ended, 'the end of the copy')
+      assert.ok(error instanceof CopyAborted, String(error))
+      assert.deepEqual(error.committed, [first.name, second.name])
+    })
+    await fleet.assertNoConnections()
+    await remains.assertNoneLeft()
+    await assertSame(fleet.all, 't')
+  })
+}

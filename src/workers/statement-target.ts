@@ -161,7 +161,9 @@ export class StatementTarget implements Target {
         ])
         if (!done) await cancelRequest(session.client, deadlineMs)
         await settled
-      } else if (this.#phase === 'copy' && this.#command?.isOver === false) {
+      }
+      // the COPY may have begun only now: one that waits for its first row does not hear a cancel request
+      if (this.#phase === 'copy' && this.#command?.isOver === false) {
         // a CopyFail between the halves of a slice would be read as data
         if (this.#writes > 0) await new Promise<void>((resolve) => (this.#allSent = resolve))
         this.#command.fail(reason)

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { after, beforeEach, test } from 'node:test'
+import { digestOf } from '../../scripts/demo/digest.js'
+import type { Server } from '../../scripts/postgres/server.js'
+import { CopyAborted, CopyManager, WorkerPool } from '../../src/index.js'
+import { startFleet } from '../support/fleet.js'
+import { keepBackFrom, startProxy } from '../support/proxy.js'
+import { countRemains } from '../support/remains.js'
+import { assertSame, fromTable, inTime, intoTable, logFromNow, until } from '../support/story.js'
+
+const fleet = await startFleet(1)
+const [target] = fleet.targets as [Server]
+const pool = new WorkerPool({ threads: 2 })
+after(() => pool.close())
+
+await fleet.everywhere('CREATE TABLE t (i int); CREATE TABLE done (i int)')
+await fleet.source.query('INSERT INTO t SELECT generate_series(1, 1000)')
+beforeEach(() => target.query('TRUNCATE t, done'))
+
+const from = () => fromTable(fleet.source, 't')
+const into = (more = {}) => intoTable(target, 't', more)
+
+/** What stands in the way of a copy that opens, until it is taken away. */
+interface Obstacle {
+  readonly producer?: ReturnType<typeof from>
+  readonly receiver?: ReturnType<typeof into>
+  /** Whether the copy has come to it. */
+  isReached(): boolean | Promise<boolean>
+  /** Whether nothing of the copy is left at it, besides what all tests look for. */
+  isLeft?(): boolean
+  remove(): Promise<void>
+}
+
+/** A server that takes connections and never says a word. */
+const silentServer = async (
+  make: (connection: Server['connection']) => Partial<Obstacle>,
+): Promise<Obstacle> => {
+  const sockets = new Set<Socket>()
+  let said = 0
+  const listener = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('data', (bytes) => {
+      said += bytes.length
+    })
+    socket.on('error', () => undefined)
+    socket.on('close', () => sockets.delete(socket))
+  }).listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as AddressInfo
+  return {
+    ...make({ ...target.connection, host: '127.0.0.1', port }),
+    isReached: () => said > 0,
+    isLeft: () => sockets.size === 0,
+    async remove() {
+      for (const socket of sockets) socket.destroy()
+      listener.close()
+      await once(listener, 'close')
+    },
+  }
+}
+
+const OURS = `FROM pg_stat_activity WHERE application_name = 'copyman'`
+
+/** Another session holds the table. */
+const lockOn = async (server: Server): Promise<Obstacle> => {
+  const holder = await server.client()
+  await holder.query('BEGIN; LOCK TABLE t')
+  return {
+    isReached: async () => (await server.query(`SELECT 1 ${OURS} AND wait_event_type = 'Lock'`)).length === 1,
+    remove: () => holder.end(),
+  }
+}
+
+const sleeping = async (...before: string[]): Promise<Obstacle> => ({
+  receiver: into({ before }),
+  isReached: async () => (await target.query(`SELECT 1 ${OURS} AND wait_event = 'PgSleep'`)).length === 1,
+  remove: async () => undefined,
+})
+
+/** Under way until it is cancelled, and succeeds all the same. */
+const UNTIL_CANCELLED = 'DO $$ BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END $$'
+
+const OBSTACLES: Record<string, () => Promise<Obstacle>> = {
+  'its source takes the connection and says nothing': () =>
+    silentServer((connection) => ({ producer: fromTable({ connection } as Server, 't') })),
+  'a target takes the connection and says nothing': () =>
+    silentServer((connection) => ({ receiver: into({ connection }) })),
+  'its source waits for a lock': () => lockOn(fleet.source),
+  'a target waits for a lock': () => lockOn(target),
+  'a statement before the COPY runs': () => sleeping('SELECT pg_sleep(60)'),
+  'a statement before the COPY runs that others follow': () =>
+    // outside a transaction, what is run once too often stays
+    sleeping('COMMIT', UNTIL_CANCELLED, 'INSERT INTO done VALUES (1)'),
+}
+
+for (const [what, raise] of Object.entries(OBSTACLES)) {
+  for (const by of ['its signal', 'close()'] as const) {
+    test(`a copy that opens is ended by ${by} while ${what}`, async () => {
+      const controller = new AbortController()
+      const obstacle = await raise()
+      try {
+        const manager = new CopyManager(
+          obstacle.producer ?? from(),
+          [obstacle.receiver ?? into(), into({ statement: 'COPY done FROM STDIN', name: 'other' })],
+          // no limit to connecting: only the end of the copy ends that
+          { signal: controller.signal, pool, deadlines: { connect: 0 } },
+        )
+        const opening = assert.rejects(manager.open(), CopyAborted)
+        await until(() => obstacle.isReached(), what)
+        if (by === 'close()') await inTime(assert.rejects(manager.close(), CopyAborted), by)
+        else controller.abort()
+        await inTime(opening, 'open()')
+        // what stood in the way still does: nothing of the copy may stand before it
+        await fleet.assertNoConnections()
+        if (obstacle.isLeft !== undefined) await until(obstacle.isLeft, 'the silent connection is closed')
+        assert.equal(manager.outcomes[0]?.state, 'aborted')
+      } finally {
+        await obstacle.remove()
+      }
+      await fleet.assertEmpty('t')
+      await fleet.assertEmpty('done')
+      // both threads were given back
+      const next = new CopyManager(from(), [into(), into({ statement: 'COPY done FROM STDIN' })], { pool })
+      await inTime(next.run(), 'the next copy on the pool')
+      await assertSame(fleet.all, 't')
+      assert.equal((await digestOf(target, 'done')).rows, '1000')
+    })
+  }
+}
+
+test('a target whose COPY begins while it is being aborted comes back to a message boundary', async () => {
+  const remains = countRemains()
+  const log = await logFromNow(target)
+  const { makeRelay, keeps, release } = keepBackFrom('G')
+  let connections = 0
+  const proxy = await startProxy(target, () => {
+    connections += 1
+    return makeRelay()
+  })
+  try {
+    const manager = new CopyManager(from(), [into({ connection: proxy.connection })])
+    const opening = assert.rejects(manager.open(), CopyAborted)
+    await until(keeps, 'the server says that the COPY has begun')
+    const closing = assert.rejects(manager.close(), CopyAborted)
+    await until(() => connections === 2, 'a cancel request is sent')
+    proxy.inject(release())
+    await inTime(Promise.all([closing, opening]), 'close()')
+  } finally {
+    await proxy.close()
+  }
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  assert.doesNotMatch(await log(), /unexpected EOF|connection to client lost|could not receive/)
+  assert.match(await log(), /COPY from stdin failed|canceling statement/)
+  await fleet.assertEmpty('t')
+})

@@ -7,7 +7,7 @@ const WAIT_BOUND_MS = 1000
 
 /**
  * The receivers' loop: next slice, send, release. It runs in a worker or on the main thread, and settles only when no
- * slice is in flight.
+ * slice is in flight, or after `detach()`.
  */
 export class Drain {
   readonly #reader: RingReader
@@ -70,9 +70,10 @@ export class Drain {
     else if (this.#reader.inFlight === 0) this.#finish('stopped')
   }
 
-  /** What is still in flight is forgotten: nothing of it is released any more. After `stop()`, when nobody waits. */
+  /** After `stop()`: what is still in flight is forgotten, so that nothing of it is released any more, and `run` settles. */
   detach(): void {
     this.#detached = true
+    this.#finish('stopped')
   }
 
   readonly #sent = (error?: unknown): void => {

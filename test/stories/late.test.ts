@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { beforeEach, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Server } from '../../scripts/postgres/server.js'
+import { CallReceiver, CopyManager, type CopyManagerOptions, NullReceiver } from '../../src/index.js'
+import { startFleet } from '../support/fleet.js'
+import { countRemains } from '../support/remains.js'
+import {
+  faultOf,
+  fromTable,
+  inTime,
+  intoTable,
+  iterate,
+  once,
+  terminateCopy,
+  until,
+} from '../support/story.js'
+
+const fleet = await startFleet(2)
+const [lost, other] = fleet.targets as [Server, Server]
+
+await fleet.everywhere('CREATE TABLE t (i int, s text)')
+await fleet.source.query(
+  `INSERT INTO t SELECT i, repeat(md5(i::text), 1 + i % 60) FROM generate_series(1, 25000) AS i`,
+)
+beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
+
+// row 1 waits for whoever holds this lock
+await lost.query(`
+  CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$;
+  CREATE TRIGGER wait BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.i = 1) EXECUTE FUNCTION wait()`)
+
+/** Takes the first target back without waiting for that, once it has faulted. */
+const takingBack = async (
+  options: CopyManagerOptions,
+  on: { cycle?: () => unknown; fault?: (manager: CopyManager) => unknown },
+): Promise<void> => {
+  const remains = countRemains()
+  const receiver = intoTable(lost, 't')
+  const receivers = [receiver, intoTable(other, 't')]
+  await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers, options)
+  const iterating = iterate(manager, {
+    ...on,
+    fault: () => {
+      void manager.reconcile(receiver, { from: 'start' })
+      on.fault?.(manager)
+    },
+  })
+  const { faults, sums } = await inTime(iterating, 'the copy')
+  assert.equal(faults.length, 1)
+  assert.deepEqual(sums[1], sums[0])
+  assert.deepEqual(
+    manager.outcomes.map(({ state, passes }) => [state, passes]),
+    [
+      ['committed', 2],
+      ['committed', 1],
+    ],
+  )
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  await fleet.assertEqual('t')
+}
+
+test('a target that was lost is taken back from the start, though the next turn does not wait for that', () =>
+  takingBack({ ring: { slots: 4, slotBytes: 64 * 1024 } }, { cycle: once(() => terminateCopy(lost, 't')) }))
+
+test('a target that stalled is taken back from the start, though all others are complete before it has let go', async () => {
+  const holder = await lost.client()
+  const going: Promise<unknown>[] = []
+  try {
+    await holder.query('SELECT pg_advisory_lock(1)')
+    await takingBack(
+      // the ring holds the whole table, so that nobody waits for the one that is letting go
+      { ring: { slots: 64, slotBytes: 1024 * 1024 }, deadlines: { stall: 400 } },
+      {
+        fault(manager) {
+          const othersAreComplete = () => manager.stats().receivers[1]?.state === 'completed'
+          const letGo = until(othersAreComplete, 'the other is complete')
+          going.push(letGo.then(() => holder.query('SELECT pg_advisory_unlock(1)')))
+        },
+      },
+    )
+    await Promise.all(going)
+  } finally {
+    await holder.end()
+  }
+})
+
+test('a callable that answers to its first pass in its second one gets every byte of that once', async () => {
+  const remains = countRemains()
+  let answerLate: () => void = () => assert.fail('the callable was never called')
+  let taken = createHash('md5')
+  let slices = 0
+  let isLate = false
+  const receiver = new CallReceiver(
+    async ({ bytes, pass }) => {
+      if (pass === 1 && slices++ === 2) {
+        await new Promise<void>((resolve) => {
+          answerLate = resolve
+        })
+        isLate = true
+        return
+      }
+      if (pass === 1) return
+      taken.update(bytes)
+      if (++slices === 10) {
+        answerLate()
+        // a writer that was told of free slots would fill them meanwhile
+        for (let i = 0; i < 1000; i++) await turn()
+      }
+    },
+    { name: 'late' },
+  )
+  await using manager = new CopyManager(fromTable(fleet.source, 't'), [receiver, new NullReceiver()], {
+    ring: { slots: 4, slotBytes: 16 * 1024 },
+    deadlines: { stall: 300, abort: 200 },
+  })
+  const iterating = iterate(manager, {
+    fault: async (fault) => {
+      assert.equal(faultOf(fault, 'late').code, 'COPY_STALLED')
+      taken = createHash('md5')
+      await manager.reconcile(receiver, { from: 'start' })
+    },
+  })
+  const { faults, sums } = await inTime(iterating, 'the copy')
+  assert.equal(faults.length, 1)
+  assert.ok(isLate)
+  assert.deepEqual(sums[1], sums[0])
+  const [expected] = await fleet.source.query<{ md5: string }>(
+    `SELECT md5(string_agg(i || E'\\t' || s || E'\\n', '' ORDER BY ctid)) AS md5 FROM t`,
+  )
+  assert.equal(taken.digest('hex'), expected?.md5)
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+})

@@ -66,7 +66,7 @@ for (const [how, losing] of Object.entries(LOST)) {
   test(`a COMMIT whose answer ${how} is in doubt, and its receiver is not loaded a second time`, async () => {
     const remains = countRemains()
     await losing(async (lost, act) => {
-      const manager = new CopyManager(fromTable(fleet.source, 't'), [lost, intoTable(second, 't')])
+      await using manager = new CopyManager(fromTable(fleet.source, 't'), [lost, intoTable(second, 't')])
       const refused = (text: RegExp) => (error: unknown) =>
         error instanceof CopyError && error.code === 'COPY_STATE' && text.test(error.message)
       let id: string | undefined
@@ -102,7 +102,7 @@ for (const [how, losing] of Object.entries(LOST)) {
   test(`under 'abort' a COMMIT whose answer ${how} is the last one that is sent`, async () => {
     const remains = countRemains()
     await losing(async (lost, act) => {
-      const manager = new CopyManager(fromTable(fleet.source, 't'), [lost, intoTable(second, 't')])
+      await using manager = new CopyManager(fromTable(fleet.source, 't'), [lost, intoTable(second, 't')])
       const running = manager.run().catch((error: unknown) => error)
       const [error] = await inTime(Promise.all([running, act()]), 'the copy')
       assert.ok(error instanceof CopyFailed, String(error))
@@ -130,7 +130,7 @@ const atCommit = async (
   let stopped = 0
   try {
     await holder.query('SELECT pg_advisory_lock(1)')
-    const manager = new CopyManager(
+    await using manager = new CopyManager(
       fromTable(fleet.source, 't'),
       [intoTable(first, 't'), intoTable(second, 't', { after: ['SELECT pg_advisory_xact_lock(1)'] })],
       options,

@@ -32,7 +32,7 @@ for (const by of ['its signal', 'close()'] as const) {
       for (const [name, isReached] of Object.entries(MOMENTS)) {
         for (const turns of TURNS) {
           const controller = new AbortController()
-          const manager = new CopyManager(
+          await using manager = new CopyManager(
             fromTable(fleet.source, 't'),
             fleet.targets.map((target) => intoTable(target, 't')),
             { signal: controller.signal, pool },

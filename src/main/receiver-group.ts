@@ -106,7 +106,7 @@ export class ReceiverGroup {
         handle.fail(new CopyError('COPY_STATE', 'the pool has no free thread for a receiver that joins late'))
       }
     }
-    this.#beginAll(waiting, joining())
+    if (!signal.aborted) this.#beginAll(waiting, joining())
   }
 
   /** One more receiver, for the next pass. @throws CopyError COPY_OPTION when it takes part already */

@@ -4,11 +4,11 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { after, beforeEach, test } from 'node:test'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
-import { CopyAborted, CopyManager, WorkerPool } from '../../src/index.js'
+import { CopyAborted, CopyManager, NullReceiver, StatementProducer, WorkerPool } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { keepBackFrom, startProxy } from '../support/proxy.js'
 import { countRemains } from '../support/remains.js'
-import { assertSame, fromTable, inTime, intoTable, logFromNow, until } from '../support/story.js'
+import { assertSame, fromTable, inTime, intoTable, iterate, logFromNow, until } from '../support/story.js'
 
 const fleet = await startFleet(1)
 const [target] = fleet.targets as [Server]
@@ -82,11 +82,32 @@ const sleeping = async (...before: string[]): Promise<Obstacle> => ({
 /** Under way until it is cancelled, and succeeds all the same. */
 const UNTIL_CANCELLED = 'DO $$ BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END $$'
 
+/** A password function that is asked and never answers. */
+const neverGiven = async (
+  make: (password: () => Promise<string>) => Partial<Obstacle>,
+): Promise<Obstacle> => {
+  let isAsked = false
+  const password = () => {
+    isAsked = true
+    return new Promise<string>(() => undefined)
+  }
+  return { ...make(password), isReached: () => isAsked, remove: async () => undefined }
+}
+
 const OBSTACLES: Record<string, () => Promise<Obstacle>> = {
   'its source takes the connection and says nothing': () =>
     silentServer((connection) => ({ producer: fromTable({ connection } as Server, 't') })),
   'a target takes the connection and says nothing': () =>
     silentServer((connection) => ({ receiver: into({ connection }) })),
+  'the password of its source is never given': () =>
+    neverGiven((password) => ({
+      producer: new StatementProducer({
+        connection: { ...fleet.source.connection, password },
+        statement: 'COPY t TO STDOUT',
+      }),
+    })),
+  'the password of a target is never given': () =>
+    neverGiven((password) => ({ receiver: into({ connection: { ...target.connection, password } }) })),
   'its source waits for a lock': () => lockOn(fleet.source),
   'a target waits for a lock': () => lockOn(target),
   'a statement before the COPY runs': () => sleeping('SELECT pg_sleep(60)'),
@@ -101,7 +122,7 @@ for (const [what, raise] of Object.entries(OBSTACLES)) {
       const controller = new AbortController()
       const obstacle = await raise()
       try {
-        const manager = new CopyManager(
+        await using manager = new CopyManager(
           obstacle.producer ?? from(),
           [obstacle.receiver ?? into(), into({ statement: 'COPY done FROM STDIN', name: 'other' })],
           // no limit to connecting: only the end of the copy ends that
@@ -122,13 +143,39 @@ for (const [what, raise] of Object.entries(OBSTACLES)) {
       await fleet.assertEmpty('t')
       await fleet.assertEmpty('done')
       // both threads were given back
-      const next = new CopyManager(from(), [into(), into({ statement: 'COPY done FROM STDIN' })], { pool })
+      await using next = new CopyManager(from(), [into(), into({ statement: 'COPY done FROM STDIN' })], {
+        pool,
+      })
       await inTime(next.run(), 'the next copy on the pool')
       await assertSame(fleet.all, 't')
       assert.equal((await digestOf(target, 'done')).rows, '1000')
     })
   }
 }
+
+test('a late joiner whose password comes when the copy was closed does not begin', async () => {
+  let give: ((password: string) => void) | undefined
+  const password = () =>
+    new Promise<string>((resolve) => {
+      give = resolve
+    })
+  await using manager = new CopyManager(from(), [new NullReceiver()], { pool })
+  await manager.open()
+  manager.attach(into({ connection: { ...target.connection, password } }))
+  const iterating = assert.rejects(iterate(manager), CopyAborted)
+  await until(() => give !== undefined, 'the password is asked for')
+  await inTime(assert.rejects(manager.close(), CopyAborted), 'close()')
+  await inTime(iterating, 'the end of the iteration')
+  give?.(target.connection.password as string)
+  await using next = new CopyManager(from(), [into(), new NullReceiver()], { pool })
+  await inTime(next.run(), 'the next copy on the pool')
+  assert.deepEqual(
+    manager.outcomes.map(({ state }) => state),
+    ['completed', 'aborted'],
+  )
+  await fleet.assertNoConnections()
+  await assertSame(fleet.all, 't')
+})
 
 test('a target whose COPY begins while it is being aborted comes back to a message boundary', async () => {
   const remains = countRemains()
@@ -140,7 +187,7 @@ test('a target whose COPY begins while it is being aborted comes back to a messa
     return makeRelay()
   })
   try {
-    const manager = new CopyManager(from(), [into({ connection: proxy.connection })])
+    await using manager = new CopyManager(from(), [into({ connection: proxy.connection })])
     const opening = assert.rejects(manager.open(), CopyAborted)
     await until(keeps, 'the server says that the COPY has begun')
     const closing = assert.rejects(manager.close(), CopyAborted)

@@ -125,8 +125,8 @@ for (const [what, raise] of Object.entries(OBSTACLES)) {
         await using manager = new CopyManager(
           obstacle.producer ?? from(),
           [obstacle.receiver ?? into(), into({ statement: 'COPY done FROM STDIN', name: 'other' })],
-          // no limit to connecting: only the end of the copy ends that
-          { signal: controller.signal, pool, deadlines: { connect: 0 } },
+          // longer than this test waits: only the end of the copy ends a connect
+          { signal: controller.signal, pool, deadlines: { connect: 15_000 } },
         )
         const opening = assert.rejects(manager.open(), CopyAborted)
         await until(() => obstacle.isReached(), what)

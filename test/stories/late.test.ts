@@ -94,6 +94,7 @@ test('a callable that answers to its first pass in its second one gets every byt
   let taken = createHash('md5')
   let slices = 0
   let isLate = false
+  const places: (number | undefined)[] = []
   const receiver = new CallReceiver(
     async ({ bytes, pass }) => {
       if (pass === 1 && slices++ === 2) {
@@ -106,15 +107,18 @@ test('a callable that answers to its first pass in its second one gets every byt
       if (pass === 1) return
       taken.update(bytes)
       if (++slices === 10) {
+        const place = () => manager.stats().receivers[0]?.bytes
+        places.push(place())
         answerLate()
-        // a writer that was told of free slots would fill them meanwhile
-        for (let i = 0; i < 1000; i++) await turn()
+        for (let i = 0; i < 100; i++) await turn()
+        places.push(place())
       }
     },
     { name: 'late' },
   )
   await using manager = new CopyManager(fromTable(fleet.source, 't'), [receiver, new NullReceiver()], {
-    ring: { slots: 4, slotBytes: 16 * 1024 },
+    // many slots: a place is told by its slot, and a wrong one must not look right
+    ring: { slots: 64, slotBytes: 4096 },
     deadlines: { stall: 300, abort: 200 },
   })
   const iterating = iterate(manager, {
@@ -127,6 +131,8 @@ test('a callable that answers to its first pass in its second one gets every byt
   const { faults, sums } = await inTime(iterating, 'the copy')
   assert.equal(faults.length, 1)
   assert.ok(isLate)
+  assert.ok(places[0] !== undefined && places[0] > 0)
+  assert.equal(places[1], places[0], 'what answers late does not move the cursor')
   assert.deepEqual(sums[1], sums[0])
   const [expected] = await fleet.source.query<{ md5: string }>(
     `SELECT md5(string_agg(i || E'\\t' || s || E'\\n', '' ORDER BY ctid)) AS md5 FROM t`,

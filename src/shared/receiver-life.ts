@@ -22,6 +22,7 @@ export class ReceiverLife {
   readonly #makeTarget: () => Target | Promise<Target>
   readonly #ticket: RingTicket
   readonly #report: (report: Report) => void
+  #making: Promise<Target> | undefined
   #target: Target | undefined
   #drain: Drain | undefined
   #attempt = new Attempt()
@@ -62,6 +63,8 @@ export class ReceiverLife {
       case 'abort':
         return this.#abort(command.reason, command.deadlineMs, attempt)
       case 'end':
+        // a thread that ends while it loads modules leaves their files open in the process, for good
+        await this.#making?.catch(() => undefined)
         await this.#target?.end(command.deadlineMs)
         return this.#end()
       default:
@@ -70,8 +73,7 @@ export class ReceiverLife {
   }
 
   async #begin({ pass, sequence, stallMs }: Begin, attempt: Attempt): Promise<void> {
-    this.#target ??= await this.#makeTarget()
-    const target = this.#target
+    const target = await this.#make()
     if (attempt.aborted) return
     await target.open(pass)
     if (attempt.aborted) return
@@ -90,6 +92,18 @@ export class ReceiverLife {
     if (attempt.aborted) return
     const completion = await Promise.race([target.complete(), target.failed])
     if (!attempt.aborted) this.#report({ type: 'completed', completion })
+  }
+
+  /** The target, made at the first begin, or at the next one when that failed. */
+  async #make(): Promise<Target> {
+    this.#making ??= Promise.resolve(this.#makeTarget())
+    try {
+      this.#target = await this.#making
+      return this.#target
+    } catch (error) {
+      this.#making = undefined
+      throw error
+    }
   }
 
   /** Takes slices to the end of the pass; after a fault of a target that may be given a slice again, from that slice on. */

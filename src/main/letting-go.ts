@@ -61,6 +61,7 @@ export class LettingGo {
       this.#attempt("the producer's close()", 'close', () => this.#bounded(producer.close?.(ms))),
       this.#attempt('ending the receivers', 'close', () => group.end(ms)),
     ])
+    if (this.warnings.length === 0 && group.hasLetGo) passes.release()
   }
 
   async #attempt(what: string, phase: 'abort' | 'close', act: () => Promise<void>): Promise<void> {

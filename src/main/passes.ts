@@ -89,6 +89,12 @@ export class Passes {
     this.#producer.command = end?.command
   }
 
+  /** Everybody has let go: another copy may have the ring's memory. */
+  release(): void {
+    // a producer that was stopped in the middle may still hold what it could not lay down
+    if (this.end !== undefined) this.#parts.ring.release()
+  }
+
   /** Gives up the pass under way, if it has not ended. */
   async stop(deadlineMs: number): Promise<void> {
     if (this.end === undefined) await this.#pass?.stop(deadlineMs)

@@ -60,6 +60,11 @@ export class ReceiverGroup {
     )
   }
 
+  /** After `end`: whether nothing can be left of anybody that still knows the ring. */
+  get hasLetGo(): boolean {
+    return this.#handles.every((handle) => handle.hasLetGo)
+  }
+
   /** Names of those whose COMMIT was answered. */
   get committed(): readonly string[] {
     return this.#handles.filter(({ state }) => state === 'committed').map(({ name }) => name)

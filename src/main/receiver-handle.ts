@@ -25,6 +25,7 @@ export class ReceiverHandle {
   #fault: CopyError | undefined
   #resumable = false
   #passEnded = false
+  #hasLetGo = true
   #aborted: (() => void) | undefined
   #committed: (() => void) | undefined
   #commitment: Promise<void> = Promise.resolve()
@@ -50,6 +51,11 @@ export class ReceiverHandle {
     return this.#completion
   }
 
+  /** After `end`: whether all that it was told to give up it gave up by itself and in time. */
+  get hasLetGo(): boolean {
+    return this.#hasLetGo
+  }
+
   get isFinal(): boolean {
     return isFinal(this.#state) || this.isDone
   }
@@ -66,7 +72,8 @@ export class ReceiverHandle {
     if (this.#link === undefined) {
       const link = makeLink((report) => this.#hear(report))
       this.#link = link
-      link.over.then(() => {
+      link.over.then((how) => {
+        if (how === 'killed') this.#hasLetGo = false
         if (this.#link === link) this.#link = undefined
       })
     }
@@ -210,6 +217,7 @@ export class ReceiverHandle {
         this.#committed?.()
         break
       case 'aborted':
+        if (!report.aligned) this.#hasLetGo = false
         this.#aborted?.()
         break
       case 'fault':

@@ -8,18 +8,21 @@ import type { ServerEvent } from '../shared/server-events.js'
 import type { Target } from '../shared/target.js'
 import type { WorkerPool } from './worker-pool.js'
 
+/** By itself, or by force. */
+export type LifeEnd = 'ended' | 'killed'
+
 /** Main's connection to a receiver's life, wherever that is lived. */
 export interface ReceiverLink {
   send(command: ReceiverCommand): void
   /** Settles when the life is over and nothing of it can touch the ring any more. */
-  readonly over: Promise<void>
+  readonly over: Promise<LifeEnd>
   /** Ends the life by force. `over` settles soon after. */
   kill(): void
 }
 
 /** A life on the main thread: what a user's function throws arrives as it was thrown. */
 export class LocalLink implements ReceiverLink {
-  readonly over: Promise<void>
+  readonly over: Promise<LifeEnd>
   readonly #life: ReceiverLife
   #kill: () => void = () => undefined
 
@@ -29,10 +32,10 @@ export class LocalLink implements ReceiverLink {
     heard: (report: Report) => void,
   ) {
     this.#life = new ReceiverLife(() => makeTarget((event) => heard({ type: 'event', event })), ticket, heard)
-    const killed = new Promise<void>((resolve) => {
-      this.#kill = resolve
+    const killed = new Promise<LifeEnd>((resolve) => {
+      this.#kill = () => resolve('killed')
     })
-    this.over = Promise.race([this.#life.over, killed])
+    this.over = Promise.race([this.#life.over.then(() => 'ended' as const), killed])
   }
 
   send(command: ReceiverCommand): void {
@@ -46,7 +49,7 @@ export class LocalLink implements ReceiverLink {
 
 /** A life in a worker thread: commands and reports travel by one MessagePort, errors as records. */
 export class WorkerLink implements ReceiverLink {
-  readonly over: Promise<void>
+  readonly over: Promise<LifeEnd>
   readonly #port: MessagePort
   readonly #heard: (report: Report) => void
   readonly #killer = new AbortController()
@@ -75,9 +78,10 @@ export class WorkerLink implements ReceiverLink {
   async #live(
     pool: WorkerPool,
     task: { port: MessagePort; ticket: RingTicket; plan: ReceiverPlan },
-  ): Promise<void> {
+  ): Promise<LifeEnd> {
     try {
       await pool.run(task, this.#killer.signal)
+      return 'ended'
     } catch (cause) {
       // the thread is ending, not ended: until it has, its sockets may still read from the ring
       await this.#exited
@@ -87,6 +91,7 @@ export class WorkerLink implements ReceiverLink {
         resumable: false,
         cause: new CopyError('COPY_WORKER', `the worker thread ended: ${message}`, { cause }),
       })
+      return 'killed'
     } finally {
       this.#port.close()
     }

@@ -7,9 +7,11 @@ import {
   RING_LIMITS,
   type RingShape,
   ringBytes,
+  scratchAt,
 } from '../shared/ring-layout.js'
 import type { RingTicket } from '../shared/ring-reader.js'
 import { toCell } from '../shared/sequence.js'
+import { giveBack, takeMemory } from './ring-memory.js'
 
 /** Size of the ring; memory is slots times slotBytes, and no copy needs more, however far a receiver lags. */
 export interface RingOptions {
@@ -59,14 +61,17 @@ export class Ring {
   readonly buffer: SharedArrayBuffer
   readonly cells: RingCells
   readonly firstSequence: number
+  readonly #pages: number
   #receivers = 0
 
   /** @param firstSequence 0 but in tests, which start near 2^31 and 2^32 */
   constructor(shape: RingShape, firstSequence = 0) {
     this.shape = shape
-    const pages = Math.ceil(ringBytes(shape) / WASM_PAGE_BYTES)
-    this.memory = new WebAssembly.Memory({ shared: true, initial: pages, maximum: pages })
+    this.#pages = Math.ceil(ringBytes(shape) / WASM_PAGE_BYTES)
+    this.memory = takeMemory(this.#pages)
     this.buffer = this.memory.buffer
+    // cells of an earlier ring
+    new Uint8Array(this.buffer, 0, scratchAt(shape.slots)).fill(0)
     this.cells = new RingCells(this.buffer, shape)
     this.firstSequence = firstSequence
     this.cells.publish(toCell(firstSequence))
@@ -81,5 +86,10 @@ export class Ring {
       throw new CopyError('COPY_OPTION', `one copy takes at most ${MAX_RECEIVERS} receivers`)
     }
     return { buffer: this.buffer, shape: this.shape, receiver: this.#receivers++ }
+  }
+
+  /** The copy is over, and nobody can read or write the ring any more: another copy may have its memory. Once. */
+  release(): void {
+    giveBack(this.memory, this.#pages)
   }
 }

@@ -92,10 +92,10 @@ const throwsAtThird = (): (() => void) => {
   }
 }
 
-const sourceOf = (n: number, divisor = 'i'): StatementProducer =>
+const sourceOf = (n: number, divisor = 'i', table = 't'): StatementProducer =>
   new StatementProducer({
     connection: fleet.source.connection,
-    statement: `COPY (SELECT ${n}, i / ${divisor} * i, s FROM t ORDER BY ctid) TO STDOUT`,
+    statement: `COPY (SELECT ${n}, i / ${divisor} * i, s FROM ${table} ORDER BY ctid) TO STDOUT`,
   })
 
 /** Copies, some at a time, with what they share. */
@@ -172,8 +172,7 @@ class Series {
   /** The other receiver is healthy: under `isolate` it is complete, under `abort` it has nothing. */
   async #faulted(turn: Turn, k: number): Promise<void> {
     const onFault: OnFault = k % 2 === 0 ? 'isolate' : 'abort'
-    const kind = Math.floor(k / 2) % (FAULTS.length + 1)
-    const fault = FAULTS[kind]
+    const fault = FAULTS[(Math.floor(k / 2) % (FAULTS.length + 1)) - 1]
     if (fault === undefined) return this.#failing(turn, onFault)
     const [says, make] = fault
     const running = this.#manager(sourceOf(turn.n), [intoTable(first, 'loaded'), make(turn)]).run({ onFault })
@@ -194,13 +193,15 @@ class Series {
     await turn.client.query('ROLLBACK; BEGIN')
   }
 
-  /** The source itself fails, in mid-copy: nobody has anything. */
+  /** The source itself fails, while the receivers' threads are starting or in mid-copy: nobody has anything. */
   async #failing({ n }: Turn, onFault: OnFault): Promise<void> {
-    const source = sourceOf(n, `(i - ${ROWS / 2})`)
+    const early = onFault === 'isolate'
+    const source = early ? sourceOf(n, 'i', 'missing') : sourceOf(n, `(i - ${ROWS / 2})`)
+    const says = early ? /"missing" does not exist/ : /division by zero/
     const manager = this.#manager(source, [intoTable(first, 'loaded'), intoTable(second, 'loaded')])
     await assert.rejects(
       manager.run({ onFault }),
-      (error: Error) => error instanceof CopyFailed && /division by zero/.test(error.message),
+      (error: Error) => error instanceof CopyFailed && says.test(error.message),
     )
   }
 

@@ -1,11 +1,20 @@
 // One copy by copyman, as a program of its own: argv[2] is a JSON EngineJob, its last line a JSON report.
-import { copy } from '../../src/index.js'
+import { CopyManager, type RingOptions, StatementProducer, StatementReceiver } from '../../src/index.js'
 
 export interface EngineJob {
   readonly from: { readonly connection: string; readonly statement: string }
   readonly to: readonly { readonly connection: string; readonly statement: string }[]
+  readonly ring?: RingOptions
 }
 
-const { from, to } = JSON.parse(process.argv[2] as string) as EngineJob
-const { seconds, openSeconds, bytes, messages } = await copy({ from, to })
-console.log(JSON.stringify({ wall: seconds, open: openSeconds, bytes, messages }))
+const { from, to, ring } = JSON.parse(process.argv[2] as string) as EngineJob
+const receivers = to.map((target) => new StatementReceiver(target))
+const manager = new CopyManager(new StatementProducer(from), receivers, ring === undefined ? {} : { ring })
+await manager.open()
+// both ends have accepted the COPY: what comes before is start-up, which is measured by itself
+const begun = performance.now()
+for await (const _ of manager);
+const wall = (performance.now() - begun) / 1000
+await manager.close()
+const { bytes } = manager.stats()
+console.log(JSON.stringify({ wall, bytes }))

@@ -3,6 +3,7 @@ import { CopyError } from '../shared/errors.js'
 import type { ReceiverPlan } from '../shared/messages.js'
 import type { ServerEvent } from '../shared/server-events.js'
 import type { Target } from '../shared/target.js'
+import { loadStatementTarget } from './load-statement-target.js'
 import { NullTarget } from './null-target.js'
 
 /**
@@ -18,7 +19,7 @@ export const makeTarget = async (
     case 'null':
       return new NullTarget()
     case 'statement':
-      return new (await import('./statement-target.js')).StatementTarget(plan, event)
+      return new (await loadStatementTarget()).StatementTarget(plan, event)
     case 'module': {
       const module = (await import(plan.url)) as Record<string, unknown>
       const call = module[plan.exportName]

@@ -5,8 +5,8 @@ import { CopyManager, StatementProducer, StatementReceiver } from '../src/index.
 import { NullEnd } from './null/ends.js'
 
 const MIB = 1024 * 1024
-const SLOTS = 32
-const SLOT_BYTES = MIB
+const SLOTS = 16
+const SLOT_BYTES = 2 * MIB
 const HEAP_GROWTH_MIB = 8
 
 const [mib = 5120, receivers = 4] = process.argv.slice(2).map(Number)

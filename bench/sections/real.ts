@@ -11,7 +11,7 @@ import { atMost, type Bar, type Section } from '../report/section.js'
 const MIB = 1024 * 1024
 const ROWS_PER_MIB = 9000
 /** Real servers are slow: of what goes between null ends, this part goes between them. */
-const SHARE = 8
+const SHARE = 16
 const TARGETS = [1, 2, 3]
 
 type Format = 'text' | 'binary'

@@ -48,6 +48,43 @@ export function move(dst: u32, src: u32, bytes: u32): void {
   memory.copy(dst, src, bytes)
 }
 
+/** Above this memory.copy is faster: it leaves the module, which costs as much as the copy of a short row. */
+const SHORT_BYTES: u32 = 512
+
+/**
+ * Copies a short row, from its first byte on: right wherever `dst` may lie, since what a store overwrites has been
+ * loaded before.
+ */
+// @ts-ignore: decorator
+@inline
+function copyShort(dst: u32, src: u32, bytes: u32): void {
+  let p = src
+  let o = dst
+  let rest = bytes
+  while (rest >= 16) {
+    v128.store(o, v128.load(p))
+    p += 16
+    o += 16
+    rest -= 16
+  }
+  if (rest & 8) {
+    store<u64>(o, load<u64>(p))
+    p += 8
+    o += 8
+  }
+  if (rest & 4) {
+    store<u32>(o, load<u32>(p))
+    p += 4
+    o += 4
+  }
+  if (rest & 2) {
+    store<u16>(o, load<u16>(p))
+    p += 2
+    o += 2
+  }
+  if (rest & 1) store<u8>(o, load<u8>(p))
+}
+
 export function deframe(src: u32, end: u32, dst: u32, limit: u32, mark: u32): u32 {
   let p = src
   let o = dst
@@ -58,7 +95,8 @@ export function deframe(src: u32, end: u32, dst: u32, limit: u32, mark: u32): u3
   for (;;) {
     if (body != 0) {
       let take = min(body, min(end - p, limit - o))
-      if (o != p) memory.copy(o, p, take)
+      if (take <= SHORT_BYTES) copyShort(o, p, take)
+      else if (o != p) memory.copy(o, p, take)
       o += take
       p += take
       body -= take

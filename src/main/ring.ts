@@ -15,9 +15,9 @@ import { giveBack, takeMemory } from './ring-memory.js'
 
 /** Size of the ring; memory is slots times slotBytes, and no copy needs more, however far a receiver lags. */
 export interface RingOptions {
-  /** Number of slots, 2 to 4,096; 32 unless given. */
+  /** Number of slots, 2 to 4,096; 16 unless given. */
   readonly slots?: number
-  /** Bytes of one slot, 64 to 64 MiB; 1 MiB unless given. slots times slotBytes must not exceed 1 GiB less 1 MiB. */
+  /** Bytes of one slot, 64 to 64 MiB; 2 MiB unless given. slots times slotBytes must not exceed 1 GiB less 1 MiB. */
   readonly slotBytes?: number
 }
 

@@ -48,8 +48,8 @@ export const RING_LIMITS = {
   totalBytes: 1024 * 1024 * 1024,
 } as const
 
-export const DEFAULT_SLOTS = 32
-export const DEFAULT_SLOT_BYTES = 1024 * 1024
+export const DEFAULT_SLOTS = 16
+export const DEFAULT_SLOT_BYTES = 2 * 1024 * 1024
 
 /** Shape of a ring: plain data, posted to workers with the memory's buffer. */
 export interface RingShape {

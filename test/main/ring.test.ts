@@ -45,8 +45,8 @@ test('1 GiB less 1 MiB is legal in all its shapes', () => {
   }
 })
 
-test('missing options are 32 slots of 1 MiB', () => {
-  const both = { slots: 32, slotBytes: 1024 * 1024 }
+test('missing options are 16 slots of 2 MiB', () => {
+  const both = { slots: 16, slotBytes: 2 * 1024 * 1024 }
   assert.deepEqual(ringShape(), both)
   assert.deepEqual(ringShape({}), both)
   assert.deepEqual(ringShape({ slots: 2 }), { ...both, slots: 2 })

@@ -26,7 +26,9 @@ const runs: Record<(typeof SECTIONS)[number], () => Promise<Section>> = {
   real: () => realSection(options, found),
 }
 
-console.log(machine().join('\n'))
+// what is measured is what was there at the start
+const about = machine()
+console.log(about.join('\n'))
 const sections: Section[] = []
 for (const name of SECTIONS) {
   if (!options.only.includes(name)) continue
@@ -41,7 +43,7 @@ if (options.out !== undefined) {
   await mkdir(charts, { recursive: true })
   // paths of the machine are nobody's business
   const command = ['npm run bench --', ...args.map((arg) => arg.replace(/^.*\//, ''))].join(' ')
-  await writeFile(join(options.out, 'RESULTS.md'), resultsText(machine(), command, sections))
+  await writeFile(join(options.out, 'RESULTS.md'), resultsText(about, command, sections))
   for (const chart of sections.flatMap((section) => section.charts))
     await writeFile(join(charts, `${chart.name}.svg`), drawChart(chart))
 }

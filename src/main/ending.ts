@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** How a copy is ended before its time: by the caller's signal, or by close(). Whoever waits learns of either. */
 export class Ending {
   readonly #user: AbortSignal | undefined
@@ -11,6 +13,8 @@ export class Ending {
   constructor(user: AbortSignal | undefined, wake: () => void) {
     this.#user = user
     this.#wake = wake
+    // each receiver may wait for it: Node would warn of a leak from the eleventh on
+    setMaxListeners(0, this.signal)
     this.fired = new Promise((resolve) => this.signal.addEventListener('abort', () => resolve()))
   }
 

@@ -53,9 +53,13 @@ test('story 24: five managers at once share a pool that holds the threads of two
   await remains.assertNoneLeft()
 })
 
-test('story 24: one copy into 64 receivers', async () => {
+test('story 24: one copy into 64 receivers', async (t) => {
   await truncate()
   const remains = countRemains()
+  const warnings: Error[] = []
+  const warned = (warning: Error): unknown => warnings.push(warning)
+  process.on('warning', warned)
+  t.after(() => process.off('warning', warned))
   const result = await copy({
     from: fromTable(fleet.source, 't'),
     to: fleet.targets.flatMap((target) => tables.map((table) => intoTable(target, table))),
@@ -67,4 +71,5 @@ test('story 24: one copy into 64 receivers', async () => {
   await assertAll(tables)
   await fleet.assertNoConnections()
   await remains.assertNoneLeft()
+  assert.deepEqual(warnings, [])
 })

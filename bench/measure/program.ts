@@ -25,17 +25,20 @@ const cpuSeconds = (times: string): number => {
 export const runScript = async (script: string, args: readonly string[] = []): Promise<Run> => {
   const begun = performance.now()
   const child = spawn('/bin/sh', ['-c', `set -e\n${script}\ntimes >&3`, 'sh', ...args], {
-    stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
   const memory = watchMemory(child.pid as number)
-  const [output, times] = await Promise.all([
+  const [output, errors, times] = await Promise.all([
     textOf(child.stdio[1] as NodeJS.ReadableStream),
+    textOf(child.stdio[2] as NodeJS.ReadableStream),
     textOf(child.stdio[3] as NodeJS.ReadableStream),
     once(child, 'close'),
   ])
   const wall = (performance.now() - begun) / 1000
   const peakMib = memory.peakMib()
-  if (child.exitCode !== 0) throw new Error(`${script.trim()} ended with ${child.exitCode}: ${output}`)
+  if (child.exitCode !== 0)
+    throw new Error(`${script.trim()} ended with ${child.exitCode}: ${output}${errors}`)
+  process.stderr.write(errors)
   const last = output.trim().split('\n').at(-1) ?? ''
   const report = last.startsWith('{') ? (JSON.parse(last) as Report) : {}
   return { wall: report.wall ?? wall, cpu: cpuSeconds(times), peakMib, report }

@@ -2,19 +2,31 @@ import { digestOf } from '../../scripts/demo/digest.js'
 import { type Servers, startServers } from '../../scripts/postgres/servers.js'
 import { type Contender, copyman, psqlTee } from '../contenders.js'
 import { CELL_HEADS, cellsOf, spread } from '../measure/figures.js'
-import { column, inTurn, type Sample } from '../measure/in-turn.js'
+import { column, inTurn, type Sample, type Samples } from '../measure/in-turn.js'
 import { median, pairedRatio } from '../measure/statistics.js'
 import type { BenchOptions } from '../options.js'
 import type { EngineJob } from '../programs/engine.js'
-import { atMost, type Bar, type Section } from '../report/section.js'
+import { atMost, type Bar, type Section, type Table } from '../report/section.js'
 
 const MIB = 1024 * 1024
 const ROWS_PER_MIB = 9000
 /** Real servers are slow: of what goes between null ends, this part goes between them. */
 const SHARE = 16
+/** What is judged goes through with this part, so that starting a process is not what is compared. */
+const LARGE_SHARE = 2
 const TARGETS = [1, 2, 3]
 
 type Format = 'text' | 'binary'
+
+/** Who does the job, in which format, under what name. */
+type Entry = readonly [name: string, contender: Contender, format: Format]
+
+const OURS: readonly Entry[] = [
+  ['copyman, text', copyman, 'text'],
+  ['copyman, binary', copyman, 'binary'],
+]
+
+const inText = (peer: Contender): Entry => [`${peer.name}, text`, peer, 'text']
 
 const SETTINGS = {
   fsync: 'off',
@@ -24,12 +36,9 @@ const SETTINGS = {
   autovacuum: 'off',
 }
 
-const fill = async (servers: Servers, rows: number): Promise<number> => {
-  for (const server of servers)
-    await server.query(
-      'CREATE TABLE t (id bigint, at timestamptz, n int, s text, amount numeric(12,2), note text)',
-    )
-  const [source] = servers
+/** @returns bytes of the rows as text */
+const fill = async ([source]: Servers, rows: number): Promise<number> => {
+  await source?.query('TRUNCATE t')
   await source?.query(`
     INSERT INTO t
     SELECT i, timestamptz '2024-01-01' + i * interval '1 second', i % 1000, md5(i::text), i / 7.0, repeat('n', i % 60)
@@ -71,64 +80,88 @@ const onReal =
     return sample
   }
 
+/** Compares the entries in turn, after each has shown once, by the servers' own hash, that it loads the same rows. */
+const compare = async (
+  servers: Servers,
+  targets: number,
+  entries: readonly Entry[],
+  rows: number,
+  rounds: number,
+): Promise<Samples<string>> => {
+  for (const [, contender, format] of entries) await onReal(contender, servers, targets, format, rows, true)()
+  const runs = entries.map(([name, contender, format]) => [
+    name,
+    onReal(contender, servers, targets, format, rows, false),
+  ])
+  return inTurn(Object.fromEntries(runs) as Record<string, () => Promise<Sample>>, rounds)
+}
+
+const tableOf = (
+  title: string,
+  mib: number,
+): { table: Table; add(what: string, of: Samples<string>): void } => {
+  const rows: string[][] = []
+  return {
+    table: { title, head: ['targets, who', ...CELL_HEADS, 'wall to copyman, text'], rows },
+    add(what, of) {
+      const ours = column(of['copyman, text'] as readonly Sample[], 'wall')
+      for (const [name, samples] of Object.entries(of)) {
+        const wall = pairedRatio(column(samples, 'wall'), ours)
+        rows.push([`${what}, ${name}`, ...cellsOf(samples, mib), spread(wall)])
+      }
+    },
+  }
+}
+
+/** What is judged: one into two, ours beside psql. */
+const judge = (of: Samples<string>): Bar[] => {
+  const psql = of[`${psqlTee.name}, text`]
+  const ratio = (ours: string, what: 'wall' | 'cpu'): number =>
+    psql === undefined
+      ? Number.NaN
+      : pairedRatio(column(of[ours] as readonly Sample[], what), column(psql, what)).median
+  return [
+    atMost('psql, tee, psql on real servers, wall', 0.9, ratio('copyman, text', 'wall'), ' ×'),
+    atMost('psql, tee, psql, client CPU', 0.6, ratio('copyman, text', 'cpu'), ' ×'),
+    atMost('binary to psql in text, wall', 0.6, ratio('copyman, binary', 'wall'), ' ×'),
+  ]
+}
+
 /** Real PostgreSQL: one source into one, two, three servers. */
 export const realSection = async (options: BenchOptions, peers: readonly Contender[]): Promise<Section> => {
-  const rows = Math.ceil((options.mib / SHARE) * ROWS_PER_MIB)
+  const { rounds } = options
   await using servers = await startServers({ count: 4, settings: SETTINGS })
+  for (const server of servers)
+    await server.query(
+      'CREATE TABLE t (id bigint, at timestamptz, n int, s text, amount numeric(12,2), note text)',
+    )
+  const rows = Math.ceil((options.mib / SHARE) * ROWS_PER_MIB)
   const mib = (await fill(servers, rows)) / MIB
-  const [version] = (await servers[0]?.query('SHOW server_version')) ?? []
-  const table: string[][] = []
-  const bars: Bar[] = []
+  const all = tableOf(`${rows} rows, ${mib.toFixed(0)} MiB as text`, mib)
   const lines = new Map<string, [number, number][]>()
   for (const targets of TARGETS) {
-    const entries: [string, Contender, Format][] = [
-      ['copyman, text', copyman, 'text'],
-      ['copyman, binary', copyman, 'binary'],
-      ...peers.map((peer): [string, Contender, Format] => [`${peer.name}, text`, peer, 'text']),
-    ]
-    // speed is never bought with wrong bytes: each once, compared by the servers' own hash
-    for (const [, contender, format] of entries)
-      await onReal(contender, servers, targets, format, rows, true)()
-    const samples = await inTurn(
-      Object.fromEntries(
-        entries.map(([name, contender, format]) => [
-          name,
-          onReal(contender, servers, targets, format, rows, false),
-        ]),
-      ),
-      options.rounds,
-    )
-    const of = (name: string): readonly Sample[] | undefined => samples[name]
-    const ratio = (ours: string, theirs: string, what: 'wall' | 'cpu'): number => {
-      const [a, b] = [of(ours), of(theirs)]
-      if (a === undefined || b === undefined) return Number.NaN
-      return pairedRatio(column(a, what), column(b, what)).median
-    }
-    for (const [name] of entries) {
-      const theirs = of(name) as readonly Sample[]
-      const ours = of('copyman, text') as readonly Sample[]
-      const wall = pairedRatio(column(theirs, 'wall'), column(ours, 'wall'))
-      const point: [number, number] = [targets, Math.round(mib / median(column(theirs, 'wall')))]
+    const samples = await compare(servers, targets, [...OURS, ...peers.map(inText)], rows, rounds)
+    all.add(String(targets), samples)
+    for (const [name, of] of Object.entries(samples)) {
+      const point: [number, number] = [targets, Math.round(mib / median(column(of, 'wall')))]
       lines.set(name, [...(lines.get(name) ?? []), point])
-      table.push([`${targets}, ${name}`, ...cellsOf(theirs, mib), spread(wall)])
-    }
-    if (targets === 2) {
-      const psql = `${psqlTee.name}, text`
-      bars.push(
-        atMost('psql, tee, psql on real servers, wall', 0.9, ratio('copyman, text', psql, 'wall'), ' ×'),
-      )
-      bars.push(atMost('psql, tee, psql, client CPU', 0.6, ratio('copyman, text', psql, 'cpu'), ' ×'))
-      bars.push(atMost('binary to psql in text, wall', 0.6, ratio('copyman, binary', psql, 'wall'), ' ×'))
     }
   }
+  const manyRows = Math.ceil((options.mib / LARGE_SHARE) * ROWS_PER_MIB)
+  const manyMib = (await fill(servers, manyRows)) / MIB
+  const large = tableOf(`${manyRows} rows, ${manyMib.toFixed(0)} MiB as text`, manyMib)
+  const judged = [...OURS, ...peers.filter((peer) => peer === psqlTee).map(inText)]
+  const samples = await compare(servers, 2, judged, manyRows, rounds)
+  large.add('2', samples)
+  const [version] = (await servers[0]?.query('SHOW server_version')) ?? []
   const settings = Object.entries(SETTINGS).map(([name, value]) => `${name} = ${value}`)
   return {
     title: 'Real PostgreSQL',
     text: [
-      `PostgreSQL ${version?.server_version}, ${rows} rows of bigint, timestamptz, int, text, numeric, text (${mib.toFixed(0)} MiB as text), all servers on this machine, ${settings.join(', ')}, all else by default. Each target loads in one transaction; it is truncated outside the timing. Each contender's targets were compared with the source by the servers' own hash first, and by their count after each run.`,
+      `PostgreSQL ${version?.server_version}, rows of bigint, timestamptz, int, text, numeric, text, all servers on this machine, ${settings.join(', ')}, all else by default. Each target loads in one transaction; it is truncated outside the timing. Each contender's targets were compared with the source by the servers' own hash first, and by their count after each run.`,
       'CPU and peak are those of the client processes; psql’s wall time is the whole script’s.',
     ].join('\n\n'),
-    tables: [{ head: ['targets, who', ...CELL_HEADS, 'wall to copyman, text'], rows: table }],
+    tables: [all.table, large.table],
     charts: [
       {
         name: 'real',
@@ -137,6 +170,6 @@ export const realSection = async (options: BenchOptions, peers: readonly Contend
         lines: [...lines].map(([name, points]) => ({ name, points })),
       },
     ],
-    bars,
+    bars: judge(samples),
   }
 }

@@ -250,6 +250,8 @@ export const engineSection = async (
       title: 'The engine between null ends',
       text: [
         'Whole processes, in turn. Wall: from the first byte to the last completion; CPU: all threads, start-up included; peak: resident memory of all processes of the contender together. Medians with least and greatest; throughput is payload read from the source.',
+        'copyman itself refuses a run whose targets count other rows than its source; that the bytes are right is shown on real servers, by the same build.',
+        'Whether the null ends limit what is seen: where a foreign null server is given, the last table shows copyman between it and between ours, which read with Node and take a share of the same cores. What is judged was measured between the foreign one then.',
         `${pyCopyman.name} needs a real server, since it asks more than a null one answers: see there.`,
         ...absent.map((name) => `Not on this machine: ${name}.`),
         ...(options.floor === undefined ? ['No floor was given (`--null-server` and `--floor`).'] : []),

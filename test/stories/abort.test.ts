@@ -187,12 +187,19 @@ test('story 23: a signal between two commits stops before the second, and the er
     { signal: controller.signal },
   )
   manager.on('notification', () => controller.abort(reason))
+  const log = await logFromNow(second)
   const error = await manager.run().catch((error: unknown) => error)
   assert.ok(error instanceof CopyAborted, String(error))
   assert.deepEqual(error.committed, [first.name])
   assert.match(error.message, /already committed: target1/)
+  assert.deepEqual(
+    manager.outcomes.map(({ state }) => state),
+    ['committed', 'rolled-back'],
+  )
   await fleet.assertNoConnections()
   await remains.assertNoneLeft()
   await assertRows([first], 't', ROWS)
   await assertRows([second], 't', 0)
+  // a COMMIT behind the ROLLBACK would load nothing either, with a warning only
+  assert.doesNotMatch(await log(), /no transaction in progress/)
 })

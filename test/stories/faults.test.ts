@@ -33,13 +33,18 @@ await fleet.source.query(
 beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
 
 const RING = { slots: 4, slotBytes: 64 * 1024 }
+/** A copy that stands still must not stop the tests. */
+const BOUND_MS = 20_000
 const statesOf = (manager: CopyManager) => manager.outcomes.map(({ name, state }) => [name, state])
 
 test('story 8: one of three targets loses its connection and is dropped; the others are complete and equal', async () => {
   const [lost, second, third] = fleet.targets as [Server, Server, Server]
   const remains = countRemains()
   const receivers = fleet.targets.map((target) => intoTable(target, 't'))
-  const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, { ring: RING })
+  const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
+    ring: RING,
+    signal: AbortSignal.timeout(BOUND_MS),
+  })
   const { faults, sums } = await iterate(manager, {
     cycle: once(() => terminateCopy(lost, 't')),
     fault: () => {

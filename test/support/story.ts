@@ -44,7 +44,13 @@ export const iterate = async (
     } catch (error) {
       if (!(error instanceof ReceiverFault)) throw error
       faults.push(error)
-      await on.fault?.(error)
+      try {
+        await on.fault?.(error)
+      } catch (failure) {
+        // a copy that stands still would keep the test's process for ever
+        await manager[Symbol.asyncDispose]()
+        throw failure
+      }
     }
   }
 }

@@ -18,5 +18,5 @@ for (const contender of [copyman, pgCopyStreams]) {
 test('a contender that fails is an error, not a figure', async () => {
   const job = pair.job(100, 4, 1)
   const broken = { ...job, from: { ...job.from, connection: 'postgres://null@127.0.0.1:1/null' } }
-  await assert.rejects(copyman.run(broken), /ended with 1[^]*ECONNREFUSED/)
+  await assert.rejects(copyman.run(broken), /ended with 1.*ECONNREFUSED/s)
 })

@@ -13,7 +13,7 @@ const ROWS_PER_MIB = 9000
 /** Real servers are slow: of what goes between null ends, this part goes between them. */
 const SHARE = 16
 /** What is judged goes through with this part, so that starting a process is not what is compared. */
-const LARGE_SHARE = 2
+const LARGE_SHARE = 4
 const TARGETS = [1, 2, 3]
 
 type Format = 'text' | 'binary'

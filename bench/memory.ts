@@ -1,5 +1,6 @@
-// Memory of a long copy: `npm run bench:memory -- [MIB] [RECEIVERS]`, 5,120 and 4 unless given. Exits 1 when the peak of
-// resident memory exceeds the ring and 64 MiB and 25 MiB for each worker, or the main thread's heap grew.
+// Memory of a long copy: `npm run bench:memory -- [MIB] [RECEIVERS] [MIB_PER_SECOND]`, 5,120 and 4 unless given; with a
+// third number the first receiver takes no more than that, and the others wait for it. Exits 1 when the peak of resident
+// memory exceeds the ring and 64 MiB and 25 MiB for each worker, or the main thread's heap grew.
 import { execFileSync } from 'node:child_process'
 import { CopyManager, StatementProducer, StatementReceiver } from '../src/index.js'
 import { NullEnd } from './null/ends.js'
@@ -9,10 +10,12 @@ const SLOTS = 16
 const SLOT_BYTES = 2 * MIB
 const HEAP_GROWTH_MIB = 8
 
-const [mib = 5120, receivers = 4] = process.argv.slice(2).map(Number)
+const [mib = 5120, receivers = 4, mibPerSecond = 0] = process.argv.slice(2).map(Number)
 const allowedMib = (SLOTS * SLOT_BYTES) / MIB + 64 + 25 * receivers
 
-const ends = await Promise.all(Array.from({ length: 1 + receivers }, () => NullEnd.start()))
+const ends = await Promise.all(
+  Array.from({ length: 1 + receivers }, (_, i) => NullEnd.start(i === 1 ? mibPerSecond : 0)),
+)
 const [source, ...targets] = ends as [NullEnd, ...NullEnd[]]
 const manager = new CopyManager(
   new StatementProducer({ connection: source.url, statement: `COPY null_100_${mib} TO STDOUT` }),
@@ -49,6 +52,8 @@ console.log(
     node: process.version,
     mib,
     receivers,
+    ...(mibPerSecond > 0 && { firstMibPerSecond: mibPerSecond }),
+    seconds: Math.round(manager.stats().seconds),
     outcomes: manager.outcomes.map(({ state, rows }) => `${state} ${rows}`),
     peakRssMib: Math.round(Math.max(kernelPeak, peak / MIB)),
     allowedMib,

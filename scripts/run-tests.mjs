@@ -26,7 +26,14 @@ if (missing.length > 0) {
   console.error(`not compiled: ${missing.join(', ')}; run npm run build`)
   process.exit(2)
 }
-// more files at once than cores would make servers fight for them, and deadlines with them
-const args = ['--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=300000', ...files]
+// a file waits for servers about half of its time; many at once would make them fight for the cores, and deadlines with them
+const timeoutMs = process.env.COPYMAN_FAULT === 'full' ? 1_500_000 : 300_000
+const args = [
+  '--test',
+  '--test-reporter=spec',
+  '--test-concurrency=3',
+  `--test-timeout=${timeoutMs}`,
+  ...files,
+]
 const { status, signal } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' })
 process.exit(status ?? (signal === 'SIGINT' ? 130 : 1))

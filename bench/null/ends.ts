@@ -12,8 +12,9 @@ export class NullEnd {
     this.url = `postgres://null@127.0.0.1:${port}/null`
   }
 
-  static async start(): Promise<NullEnd> {
-    const child = fork(new URL('./server.js', import.meta.url))
+  /** @param mibPerSecond what it reads at most; 0 for no limit */
+  static async start(mibPerSecond = 0): Promise<NullEnd> {
+    const child = fork(new URL('./server.js', import.meta.url), [String(mibPerSecond)])
     const [address] = (await once(child, 'message')) as [AddressInfo]
     return new NullEnd(child, address.port)
   }

@@ -1,7 +1,29 @@
-// A null PostgreSQL server, in a process of its own. Run by bench/null/ends.ts.
-import { createServer } from 'node:net'
+// A null PostgreSQL server, in a process of its own. Run by bench/null/ends.ts, with the MiB per second that it reads at
+// most, 0 for no limit.
+import { createServer, type Socket } from 'node:net'
 import { NullSession } from './session.js'
 
-const server = createServer((socket) => new NullSession(socket))
+const MIB = 1024 * 1024
+/** A pause is at least as long, since timers are no finer than a millisecond. */
+const PAUSE_MS = 10
+
+const [mibPerSecond = 0] = process.argv.slice(2).map(Number)
+
+/** Reads no faster than that: what was read is slept off. */
+const throttle = (socket: Socket): void => {
+  let debtMs = 0
+  socket.on('data', (chunk) => {
+    debtMs += (chunk.length / MIB / mibPerSecond) * 1000
+    if (debtMs < PAUSE_MS) return
+    socket.pause()
+    setTimeout(() => socket.resume(), debtMs)
+    debtMs = 0
+  })
+}
+
+const server = createServer((socket) => {
+  new NullSession(socket)
+  if (mibPerSecond > 0) throttle(socket)
+})
 server.listen(0, '127.0.0.1', () => process.send?.(server.address()))
 process.once('disconnect', () => process.exit())

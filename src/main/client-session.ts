@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
+import type { BackendId } from '../shared/backend.js'
 import { CopyCommand, type CopyProtocol } from '../shared/copy-command.js'
 import { CopyError, type CopyPhase } from '../shared/errors.js'
 import { sessionFault } from '../shared/server-error.js'
@@ -68,6 +69,10 @@ export const refuseSameClient = (ends: Iterable<object>): void => {
  */
 export class ClientSession implements StatementSession {
   readonly client: pg.Client
+  /** For people. */
+  readonly server = 'the server of the pg.Client'
+  /** Its backend, once the server was asked. */
+  backend: BackendId | undefined
   /** Settles when the connection is closed, by whomever. */
   readonly closed: Promise<void>
   readonly #stopEvents: () => void
@@ -112,6 +117,11 @@ export class ClientSession implements StatementSession {
     if (isBusy) refuse('is busy with another query: await that first')
   }
 
+  /** The version that the server reported at start, such as 150018. */
+  get serverVersion(): Promise<number> {
+    return this.query('SHOW server_version_num', 'start').then((rows) => Number(rows[0]?.[0]))
+  }
+
   /**
    * Learns how the client stands, without taking a snapshot.
    * @throws CopyError COPY_STATE in a failed transaction; COPY_OPTION naming a setting under which values mean something else
@@ -142,6 +152,15 @@ export class ClientSession implements StatementSession {
       throw new CopyError('COPY_OPTION', `${what}: SET ${name} = '${right}' on it`, { phase: 'start' })
     }
     return { status, isolation: values.at(-1) as string }
+  }
+
+  /** Runs one statement and gives its command tag's first word, such as COMMIT. */
+  async command(text: string, phase: CopyPhase): Promise<string> {
+    try {
+      return (await this.client.query({ text, ...this.#patience() })).command
+    } catch (error) {
+      throw this.fault(error, phase)
+    }
   }
 
   /** Runs SQL by the simple protocol and gives all rows of all its statements, each value as text or null. */

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { type CopyStreamQuery, from } from 'pg-copy-streams'
 import { cancelRequest } from '../shared/cancel-request.js'
 import { CopyCommand } from '../shared/copy-command.js'
@@ -8,10 +8,17 @@ import type { Completion } from '../shared/messages.js'
 import { HEADER_BYTES } from '../shared/ring-layout.js'
 import type { RingSlice } from '../shared/ring-reader.js'
 import type { ServerEvent } from '../shared/server-events.js'
+import {
+  asideMs,
+  finishedTooLate,
+  type StepLimits,
+  startedTooLate,
+  withinLimit,
+} from '../shared/step-limits.js'
 import type { Target } from '../shared/target.js'
-import { ClientSession, isClient } from './client-session.js'
+import { ClientSession } from './client-session.js'
 
-export interface ClientTargetPlan {
+export interface ClientTargetPlan extends StepLimits {
   readonly client: pg.Client
   readonly statement: string
   readonly before: readonly string[]
@@ -61,6 +68,7 @@ class CopyIn extends CopyCommand {
   }
 
   override done(): void {
+    this.isDone = true
     this.#isTaking = false
     this.#stream.end()
   }
@@ -92,6 +100,11 @@ export class ClientTarget implements Target {
     this.failed.catch(() => undefined)
   }
 
+  /** The client's session; undefined before `open`. */
+  get session(): ClientSession | undefined {
+    return this.#session
+  }
+
   async open(): Promise<void> {
     if (this.#session !== undefined) {
       const why = "what it did lies in your client's transaction, which is not ours to begin again"
@@ -102,7 +115,9 @@ export class ClientTarget implements Target {
     const session = new ClientSession(this.#plan.client, this.#event)
     this.#session = session
     session.closed.then(() => this.#fail(session.fault(new Error('it was closed'), 'copy')))
-    await this.#do(this.#begin(session))
+    const { startMs } = this.#plan
+    const late = (): CopyError => this.#late(startedTooLate(session.server, startMs))
+    await withinLimit(this.#do(this.#begin(session)), startMs, late)
   }
 
   send(slice: RingSlice, sent: () => void): void {
@@ -111,7 +126,11 @@ export class ClientTarget implements Target {
   }
 
   complete(): Promise<Completion> {
-    return this.#do(this.#finish(this.#session as ClientSession, this.#copy as CopyIn))
+    const { finishMs } = this.#plan
+    const session = this.#session as ClientSession
+    const late = (): CopyError => this.#late(finishedTooLate(session.server, finishMs))
+    const finishing = this.#do(this.#finish(session, this.#copy as CopyIn))
+    return withinLimit(finishing, finishMs, late)
   }
 
   /** The transaction is the user's. */
@@ -168,38 +187,18 @@ export class ClientTarget implements Target {
     await session.idle()
   }
 
+  /** What runs past its deadline is cancelled, and nothing is sent behind it. */
+  #late(error: CopyError): CopyError {
+    if (this.#stop.signal.aborted) return error
+    this.#stop.abort()
+    const cancelling = cancelRequest(this.#plan.client, asideMs(this.#plan.connectMs))
+    // until both have settled, what is sent could be hit by the request
+    this.#do(Promise.all([this.#work, cancelling]))
+    return error
+  }
+
   #do<T>(work: Promise<T>): Promise<T> {
     this.#work = work.catch(() => undefined)
     return work
   }
-}
-
-/**
- * Checks that options name either a connection or a client.
- * @returns the client, if it is that
- * @throws CopyError COPY_OPTION otherwise, and for what is no pg.Client
- */
-export const checkClient = (
-  options: { readonly connection?: unknown; readonly client?: unknown; readonly session?: unknown },
-  where: string,
-): pg.Client | undefined => {
-  const { connection, client, session } = options
-  if ((connection === undefined) === (client === undefined)) {
-    throw new CopyError('COPY_OPTION', `give exactly one of ${where}.connection and ${where}.client`)
-  }
-  if (client === undefined) return undefined
-  if (client instanceof pg.Pool || (client as { idleCount?: unknown } | null)?.idleCount !== undefined) {
-    throw new CopyError(
-      'COPY_OPTION',
-      `${where}.client is a pg.Pool, whose clients come and go; give it one client: await pool.connect()`,
-    )
-  }
-  if (!isClient(client)) throw new CopyError('COPY_OPTION', `${where}.client must be a connected pg.Client`)
-  if (client.pipeline) {
-    throw new CopyError('COPY_OPTION', `${where}.client is in pipeline mode, in which pg runs no COPY`)
-  }
-  if (session !== undefined) {
-    throw new CopyError('COPY_OPTION', `${where}.session is for connections of ours; set it on your client`)
-  }
-  return client
 }

@@ -1,17 +1,26 @@
 import { userInfo } from 'node:os'
 import type { ClientConfig } from 'pg'
-import { parse } from 'pg-connection-string'
 import type { ConnectionData } from '../shared/connection-data.js'
 import { CopyError } from '../shared/errors.js'
 import { parseKeywords } from './connection-keywords.js'
+import { connectionTls } from './connection-tls.js'
+import { readUrl } from './connection-url.js'
+import { isTlsWord, TLS_WORDS, type TlsWords } from './tls-words.js'
 
 /** A URL, a libpq keyword string such as `host=a dbname=app`, or pg's own config. Missing parts come from PG*. */
-export type ConnectionInput = string | ClientConfig
+export type ConnectionInput = string | ConnectionConfig
+
+/** pg's config, with libpq's words for encryption where pg's `ssl` is not used. Functions but `password` are refused. */
+export type ConnectionConfig = ClientConfig &
+  TlsWords & {
+    /** Where to connect instead of looking up `host`, which stays the name that the server's certificate must bear. */
+    readonly hostaddr?: string
+  }
 
 /** libpq's keywords that mean what a part of pg's config means. */
-const KEYWORDS: Readonly<Record<string, keyof ClientConfig>> = {
+const KEYWORDS: Readonly<Record<string, keyof ConnectionConfig>> = {
   host: 'host',
-  hostaddr: 'host',
+  hostaddr: 'hostaddr',
   port: 'port',
   user: 'user',
   dbname: 'database',
@@ -40,12 +49,17 @@ export const checkConnection = (input: ConnectionInput, option: string): Checked
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new CopyError('COPY_OPTION', `${option}: port must be a whole number from 1 to 65535, not ${port}`)
   }
+  const address = config.hostaddr || env.PGHOSTADDR
+  const named = config.host || env.PGHOST
+  // an empty name would have the certificate of `localhost` accepted
+  const host = (address && named?.startsWith('/') ? address : named) || address || 'localhost'
   const data = {
-    host: config.host ?? env.PGHOST ?? 'localhost',
+    host,
+    ...(address && { address }),
     port,
     user,
     database: config.database ?? env.PGDATABASE ?? user,
-    ssl: config.ssl ?? false,
+    ...connectionTls({ ...config, host }, option),
     applicationName: config.application_name ?? env.PGAPPNAME ?? 'copyman',
     ...(config.options !== undefined && { options: config.options }),
   }
@@ -57,9 +71,9 @@ export const checkConnection = (input: ConnectionInput, option: string): Checked
   }
 }
 
-const toConfig = (input: ConnectionInput, option: string): ClientConfig => {
+const toConfig = (input: ConnectionInput, option: string): ConnectionConfig => {
   if (typeof input === 'string') {
-    return /^postgres(ql)?:\/\//.test(input) ? fromUrl(input, option) : fromKeywords(input, option)
+    return /^postgres(ql)?:\/\//.test(input) ? readUrl(input, option) : fromKeywords(input, option)
   }
   if (input === null || typeof input !== 'object') {
     throw new CopyError('COPY_OPTION', `${option} must be a URL, a keyword string or a pg.ClientConfig`)
@@ -68,35 +82,32 @@ const toConfig = (input: ConnectionInput, option: string): ClientConfig => {
   return connectionString === undefined ? rest : { ...toConfig(connectionString, option), ...rest }
 }
 
-const fromUrl = (url: string, option: string): ClientConfig => {
-  try {
-    const parts = parse(url)
-    return Object.fromEntries(
-      Object.entries(parts).filter(([, value]) => value !== undefined && value !== null && value !== ''),
-    ) as ClientConfig
-  } catch {
-    // not even as a cause: Node's ERR_INVALID_URL carries the whole input, password included
-    throw new CopyError('COPY_OPTION', `${option} is not a valid postgres:// URL`)
-  }
-}
-
-const fromKeywords = (text: string, option: string): ClientConfig => {
+const fromKeywords = (text: string, option: string): ConnectionConfig => {
   const config: Record<string, unknown> = {}
+  let before = ''
   for (const [keyword, value] of parseKeywords(text, option)) {
-    if (keyword === 'sslmode') {
-      config.ssl = parse(`postgres:///?sslmode=${encodeURIComponent(value)}`).ssl
+    if (isTlsWord(keyword)) {
+      config[keyword] = value
       continue
     }
     const name = KEYWORDS[keyword]
+    if (name === undefined && before === 'password') {
+      // it may be the rest of a password with a space in it
+      throw new CopyError(
+        'COPY_OPTION',
+        `${option}: what follows password is no keyword; spaces need quotes: '…'`,
+      )
+    }
+    before = keyword
     if (name === undefined) {
       throw new CopyError(
         'COPY_OPTION',
-        `${option}: keyword ${keyword} is unknown; known are ${Object.keys(KEYWORDS).join(', ')}, sslmode`,
+        `${option}: keyword ${keyword} is unknown; known are ${Object.keys(KEYWORDS).join(', ')}, ${TLS_WORDS.join(', ')}`,
       )
     }
     config[name] = value
   }
-  return config as ClientConfig
+  return config as ConnectionConfig
 }
 
 const refuseFunctions = (config: object, option: string): void => {

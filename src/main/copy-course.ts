@@ -3,27 +3,22 @@ import type { AbortReason } from '../shared/messages.js'
 import type { ServerEvent } from '../shared/server-events.js'
 import { commitAll, compareRows } from './commitment.js'
 import { CopyClock } from './copy-clock.js'
+import type { CourseListener } from './course-listener.js'
 import { type CoursePhase, requireNew, requireOpen } from './course-phase.js'
 import { unlessAborted } from './deadline.js'
 import { Ending } from './ending.js'
 import { requireFurtherPass } from './further-pass.js'
 import type { Joining } from './handle-context.js'
+import { watchLag } from './lag.js'
 import { LettingGo } from './letting-go.js'
-import type { CheckedOptions } from './manager-options.js'
+import { type CheckedOptions, contextOf, patienceOf, watchOf } from './manager-options.js'
 import { News } from './news.js'
 import { type Cycle, Passes } from './passes.js'
 import type { Producer, ProducerEnd } from './producer.js'
-import type { Receiver, ReceiverContext } from './receiver.js'
+import type { Receiver } from './receiver.js'
 import { ReceiverGroup } from './receiver-group.js'
 import type { ReceiverHandle } from './receiver-handle.js'
 import { makeRing } from './ring-parts.js'
-
-export interface CourseListener {
-  /** A server spoke on its own account: to the receiver of this name, or to the producer. */
-  event(event: ServerEvent, receiver: string | undefined): void
-  /** A receiver's state changed. */
-  changed(handle: ReceiverHandle): void
-}
 
 /** The course of one copy: opening, turns, passes, barrier, end. CopyManager is its public face. */
 export class CopyCourse {
@@ -55,11 +50,14 @@ export class CopyCourse {
       this.clock.published()
       this.#news.tell()
     })
-    this.passes = new Passes(producer, parts, () => this.#produced())
+    const slow = watchOf(producer, options, (event) => listener.event(event, undefined))
+    this.passes = new Passes(producer, parts, slow, () => this.#produced())
     const context = {
       ring: parts.ring,
       gate: parts.gate,
       before: (sequence: number) => parts.writer.totals.before(sequence),
+      deadlines: options.deadlines,
+      warn: (warning: CopyError) => this.lettingGo.warnings.push(warning),
       changed: (handle: ReceiverHandle) => {
         listener.changed(handle)
         this.#news.tell()
@@ -90,19 +88,24 @@ export class CopyCourse {
     requireNew(this.#phase, 'open')
     this.#phase = 'opening'
     this.clock = new CopyClock()
+    this.#listener.begun()
     this.#ending.watch()
     await this.refuseEnded()
+    watchLag(this.group, this.#options.lag, this.#ending.signal)
     try {
       const event = (event: ServerEvent): void => this.#listener.event(event, undefined)
       const { signal } = this.#ending
-      await unlessAborted(Promise.resolve(this.#producer.open?.({ ...this.#context, event })), signal)
-      await this.group.begin(this.#context, this.#joining(), signal)
+      const context = contextOf(this.#options)
+      await unlessAborted(Promise.resolve(this.#producer.open?.({ ...context, event })), signal)
+      await this.group.begin(context, this.#joining(), signal)
     } catch (error) {
       await this.refuseEnded()
+      const fault = asCopyError(error, 'start')
+      this.#listener.failed(fault)
       await this.end('the copy could not be opened')
-      throw this.lettingGo.failed(asCopyError(error, 'start'))
+      throw this.lettingGo.failed(fault)
     }
-    this.passes.run()
+    this.#listener.passing(this.passes.run())
     await this.#news.until(() => {
       const ready = this.passes.isStarted && this.group.handles.every(({ state }) => state !== 'opening')
       return ready || this.#ending.signal.aborted || this.passes.fault !== undefined
@@ -130,11 +133,12 @@ export class CopyCourse {
         await this.end('no receiver is left')
         throw this.lettingGo.failed(this.#lastFault ?? new CopyError('COPY_STATE', 'no receiver is left'))
       }
+      if (this.passes.isPrepared && this.group.hasJoined) this.#listener.passing(this.passes.run())
       const { end } = this.passes
       const isBarrier = end !== undefined && this.group.isReady
       if (isBarrier && this.group.waiting.length > 0) {
         if (this.#options.atomicity === 'each') await this.#commit(end)
-        await this.#nextPass()
+        await this.#nextPass(seen)
         continue
       }
       if (isBarrier || (end !== undefined && this.#options.atomicity === 'each')) {
@@ -152,8 +156,9 @@ export class CopyCourse {
     const handle = this.group.handleOf(receiver)
     requireOpen(this.#phase, 'reconcile')
     if (from === 'start') requireFurtherPass(this.#producer, receiver)
-    if (from === 'cursor') return handle.reconcile()
-    await handle.reconcileFromStart(this.#options.deadlines.abort)
+    if (from === 'cursor') handle.reconcile()
+    else await handle.reconcileFromStart(this.#options.deadlines.abort)
+    this.#listener.reconciled(handle.name, from)
   }
 
   /** As CopyManager.attach. */
@@ -168,6 +173,7 @@ export class CopyCourse {
     if (!this.lettingGo.isBegun) {
       this.#phase = 'over'
       this.#ending.fire()
+      this.lettingGo.begin(reason).then(() => this.#listener.ended(reason))
     }
     return this.lettingGo.begin(reason)
   }
@@ -184,18 +190,16 @@ export class CopyCourse {
     throw this.lettingGo.aborted('the copy was closed')
   }
 
-  get #context(): ReceiverContext {
-    return { connectMs: this.#options.deadlines.connect, session: this.#options.session }
-  }
-
   #joining(): Joining {
-    const sequence = this.passes.prepare()
-    return { pass: this.passes.number, sequence, stallMs: this.#options.deadlines.stall }
+    const { number, firstSequence } = this.passes.prepare()
+    return { pass: number, sequence: firstSequence, ...patienceOf(this.#options) }
   }
 
-  async #nextPass(): Promise<void> {
-    await this.group.beginWaiting(this.#context, () => this.#joining(), this.#ending.signal)
-    if (!this.#ending.signal.aborted) this.passes.run()
+  /** Lets those that wait join the next pass, which runs when somebody has: a server may be restarting still. */
+  async #nextPass(seen: number): Promise<void> {
+    const { pauseMs } = this.group
+    if (pauseMs > 0) return this.#news.wait(seen, pauseMs)
+    await this.group.beginWaiting(contextOf(this.#options), () => this.#joining(), this.#ending.signal)
   }
 
   async #commit(end: ProducerEnd): Promise<void> {
@@ -210,10 +214,7 @@ export class CopyCourse {
   async #finish(): Promise<undefined> {
     this.clock.finished()
     this.passes.finish()
-    for (const { receiver, completion } of this.group.handles) {
-      receiver.count = completion?.rows
-      receiver.command = completion?.command
-    }
+    this.group.finish()
     await this.end('the copy is over')
     this.#phase = 'done'
     return undefined
@@ -221,7 +222,9 @@ export class CopyCourse {
 
   /** The source accepted, or the pass is over. */
   #produced(): void {
-    if (this.passes.end !== undefined) for (const handle of this.group.handles) handle.ended()
+    // told late, it is not the end of the pass that receivers are joining
+    const isOver = this.passes.end !== undefined && !this.passes.isPrepared
+    if (isOver) for (const handle of this.group.handles) handle.ended()
     this.#news.tell()
   }
 
@@ -235,6 +238,7 @@ export class CopyCourse {
   async #refuseProducerFault(): Promise<void> {
     const { fault } = this.passes
     if (fault === undefined) return
+    this.#listener.failed(fault)
     await this.end('the producer failed')
     throw this.lettingGo.failed(fault)
   }

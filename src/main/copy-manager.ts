@@ -1,14 +1,17 @@
 import { EventEmitter } from 'node:events'
 import type { CopyError, ReceiverFault } from '../shared/errors.js'
 import type { ServerEvent } from '../shared/server-events.js'
+import type { Slowness } from '../shared/slowness.js'
 import { refuseSameClient } from './client-session.js'
 import { CopyCourse } from './copy-course.js'
 import { requireNew } from './course-phase.js'
+import { Diagnostics } from './diagnostics.js'
 import { type CopyManagerOptions, checkOptions } from './manager-options.js'
 import { type CopyResult, type CopyStats, type Outcome, outcomeOf, statsOf } from './outcome.js'
 import type { Cycle } from './passes.js'
 import type { Producer } from './producer.js'
 import type { Receiver } from './receiver.js'
+import { Retrying, type RetryOptions } from './retrying.js'
 
 /** What to do about a receiver's fault in `run()` and `copy()`. */
 export type OnFault =
@@ -16,11 +19,13 @@ export type OnFault =
   | 'isolate'
   | ((fault: ReceiverFault<Receiver>, manager: CopyManager) => void | Promise<void>)
 
-/** What the event bears: what the server sent, and the receiver's name, or undefined for the producer. */
+/** What the event bears: what the server sent or what is slow, and the receiver's name, or undefined for the producer. */
 export interface CopyManagerEvents {
   notice: [event: Extract<ServerEvent, { type: 'notice' }>, receiver: string | undefined]
   notification: [event: Extract<ServerEvent, { type: 'notification' }>, receiver: string | undefined]
   parameter: [event: Extract<ServerEvent, { type: 'parameter' }>, receiver: string | undefined]
+  /** It makes no progress, for longer than `deadlines.slow`: told then, and whenever that has taken twice as long. */
+  slow: [event: Slowness, receiver: string | undefined]
 }
 
 /**
@@ -43,10 +48,18 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     refuseSameClient([producer, ...receivers])
     this.producer = producer
     const takingPart = new Set(receivers)
+    const diagnostics = new Diagnostics()
     this.receivers = takingPart
     this.#course = new CopyCourse(producer, receivers, checkOptions(options), {
       event: (event, receiver) => this.#tell(event, receiver),
-      changed: ({ receiver, state }) => {
+      begun: () => diagnostics.started(this),
+      passing: (pass) => diagnostics.passed(pass, this.#course.group.handles),
+      failed: (error) => diagnostics.failed(undefined, error),
+      reconciled: (receiver, from) => diagnostics.reconciled(receiver, from),
+      ended: (reason) => diagnostics.ended(reason, () => this.#result()),
+      changed: (handle) => {
+        const { receiver, state } = handle
+        diagnostics.changed(handle)
         if (state === 'faulted' || state === 'dropped') takingPart.delete(receiver)
         else if (
           state === 'opening' ||
@@ -94,13 +107,18 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
   /**
    * Does the whole copy.
    * @param options.onFault `abort` unless given: a receiver's fault ends the copy, and nothing is loaded anywhere
-   * @throws CopyFailed, CopyAborted
+   * @param options.retry takes back by itself what may heal by itself; `onFault` decides about what is left. Under
+   *   `abort` nothing is retried once a fault has come that cannot be
+   * @throws CopyFailed, CopyAborted; CopyError COPY_OPTION for an illegal `retry`
    */
-  async run(options: { readonly onFault?: OnFault } = {}): Promise<CopyResult> {
+  async run(
+    options: { readonly onFault?: OnFault; readonly retry?: RetryOptions } = {},
+  ): Promise<CopyResult> {
     const { onFault = 'abort' } = options
     const course = this.#course
     // not by open() below: what somebody else has begun is not ours to end
     requireNew(course.phase, 'run')
+    const retrying = new Retrying(course, this.producer, options.retry, onFault === 'abort')
     if (onFault === 'abort') course.commitHow = 'one-by-one'
     try {
       await course.open()
@@ -110,7 +128,8 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
           return this.#result()
         } catch (error) {
           if (error !== course.lastFault) throw error
-          await this.#decide(course.lastFault as ReceiverFault<Receiver>, onFault)
+          const fault = await retrying.take(error as ReceiverFault<Receiver>)
+          if (fault !== undefined) await this.#decide(fault, onFault)
         }
       }
     } finally {
@@ -168,7 +187,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     return this.#course.group.handles.map(outcomeOf)
   }
 
-  /** What failed while letting go, such as the producer's own `close()`: it changed nothing of the outcomes. */
+  /** As in CopyResult: they changed nothing of the outcomes. */
   get warnings(): readonly CopyError[] {
     return this.#course.lettingGo.warnings
   }
@@ -198,6 +217,9 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
         break
       case 'parameter':
         this.emit('parameter', event, receiver)
+        break
+      case 'slow':
+        this.emit('slow', event, receiver)
         break
       default:
         throw new TypeError(`unknown event ${JSON.stringify(event satisfies never)}`)

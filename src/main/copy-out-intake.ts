@@ -1,7 +1,7 @@
 import { CopyError } from '../shared/errors.js'
+import { MessageReader } from '../shared/message-reader.js'
 import { SCRATCH_BYTES, scratchAt } from '../shared/ring-layout.js'
 import { type Deframer, STOP } from './deframer.js'
-import { MessageReader } from './message-reader.js'
 import type { Ring } from './ring.js'
 import type { RingWriter } from './ring-writer.js'
 

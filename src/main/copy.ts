@@ -7,14 +7,17 @@ import type { CopyManagerOptions } from './manager-options.js'
 import type { CopyResult } from './outcome.js'
 import type { Producer } from './producer.js'
 import { CallReceiver, Receiver } from './receiver.js'
+import type { RetryOptions } from './retrying.js'
 import { StatementProducer, type StatementProducerOptions } from './statement-producer.js'
 import { StatementReceiver, type StatementReceiverOptions } from './statement-receiver.js'
+import { isWritable, StreamReceiver } from './stream-receiver.js'
+import type { AnyWritable } from './stream-target.js'
 
 /** What a copy can be from: a producer, a connection or client with a statement, or anything that can be iterated. */
 export type CopyFrom = Producer | StatementProducerOptions | IteratorSource
 
-/** What a copy can be to: a receiver, a connection or client with a statement, or a function that takes slices. */
-export type CopyTo = Receiver | StatementReceiverOptions | SliceCallable
+/** What a copy can be to: a receiver, a connection or client with a statement, a stream, or a function that takes slices. */
+export type CopyTo = Receiver | StatementReceiverOptions | AnyWritable | SliceCallable
 
 export interface CopyOptions extends CopyManagerOptions {
   readonly from: CopyFrom
@@ -24,6 +27,11 @@ export interface CopyOptions extends CopyManagerOptions {
    * the others go on. Or a function, called with each fault, that may reconcile.
    */
   readonly onFault?: OnFault
+  /**
+   * Takes back by itself what may heal by itself, such as a connection that was lost or a server that restarts: never,
+   * unless given. `onFault` decides about what is left.
+   */
+  readonly retry?: RetryOptions
 }
 
 /**
@@ -34,7 +42,7 @@ export interface CopyOptions extends CopyManagerOptions {
  * @throws CopyAborted when the signal fired
  */
 export const copy = async (options: CopyOptions): Promise<CopyResult> => {
-  const { from, to, onFault = 'abort', ...rest } = options
+  const { from, to, onFault = 'abort', retry, ...rest } = options
   if (!Array.isArray(to)) throw new CopyError('COPY_OPTION', 'to must be a list of receivers')
   if (onFault !== 'abort' && onFault !== 'isolate' && typeof onFault !== 'function') {
     throw new CopyError(
@@ -45,7 +53,7 @@ export const copy = async (options: CopyOptions): Promise<CopyResult> => {
   const producer = toProducer(from)
   const receivers = to.map(toReceiver)
   refuseSameClient([producer, ...receivers])
-  return new CopyManager(producer, receivers, rest).run({ onFault })
+  return new CopyManager(producer, receivers, rest).run({ onFault, ...(retry !== undefined && { retry }) })
 }
 
 const toProducer = (from: CopyFrom): Producer => {
@@ -59,9 +67,10 @@ const toProducer = (from: CopyFrom): Producer => {
 const toReceiver = (to: CopyTo, i: number): Receiver => {
   if (to instanceof Receiver) return to
   if (typeof to === 'function') return new CallReceiver(to)
+  if (isWritable(to)) return new StreamReceiver(to)
   if (typeof to === 'object' && to !== null && 'statement' in to) return new StatementReceiver(to, `to[${i}]`)
   throw new CopyError(
     'COPY_OPTION',
-    `to[${i}] must be a receiver, { connection | client, statement }, or a function`,
+    `to[${i}] must be a receiver, { connection | client, statement }, a stream to write to, or a function`,
   )
 }

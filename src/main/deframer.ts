@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { SharedMemory } from './ring-memory.js'
 
 /** Why a call of deframe returned; the kernel's own numbers. */
 export const STOP = { consumed: 0, message: 1, badLength: 2, noRoom: 3 } as const
@@ -45,7 +46,7 @@ let compiled: WebAssembly.Module | undefined
 export class WasmDeframer implements Deframer {
   readonly #kernel: KernelExports
 
-  constructor(memory: WebAssembly.Memory) {
+  constructor(memory: SharedMemory) {
     compiled ??= new WebAssembly.Module(readFileSync(new URL('../kernel/deframe.wasm', import.meta.url)))
     this.#kernel = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as KernelExports
   }

@@ -1,4 +1,6 @@
+import type { CopyError } from '../shared/errors.js'
 import type { ServerEvent } from '../shared/server-events.js'
+import type { Deadlines } from './manager-options.js'
 import type { Ring } from './ring.js'
 import type { RingGate } from './ring-gate.js'
 import type { Moved } from './slice-totals.js'
@@ -9,6 +11,9 @@ export interface HandleContext {
   readonly gate: RingGate
   /** What lies before a sequence in the pass under way. */
   readonly before: (sequence: number) => Moved
+  readonly deadlines: Required<Deadlines>
+  /** Tells of what the caller need not act on. */
+  readonly warn: (warning: CopyError) => void
   /** Something about the receiver changed. */
   readonly changed: () => void
   /** Its server spoke on its own account. */
@@ -20,4 +25,5 @@ export interface Joining {
   readonly pass: number
   readonly sequence: number
   readonly stallMs: number
+  readonly slowMs: number
 }

@@ -1,5 +1,6 @@
 import { CopyError, messageOf } from '../shared/errors.js'
 import { within } from './deadline.js'
+import { EncodedRows } from './from-rows.js'
 import type { Producer, ProducerEnd } from './producer.js'
 import type { ProducerStream } from './producer-stream.js'
 import {
@@ -12,7 +13,10 @@ import {
   unhear,
 } from './source-run.js'
 
-/** What an IteratorProducer takes. A function is called once for each pass, so that a further pass is possible. */
+/**
+ * What an IteratorProducer takes. A function is called once for each pass, so that a further pass is possible; it is with
+ * an array, too.
+ */
 export type IteratorSource = CopyIterable | (() => CopyIterable | Promise<CopyIterable>)
 
 /**
@@ -51,7 +55,10 @@ export class IteratorProducer implements Producer {
       throw new CopyError('COPY_OPTION', 'from is one piece of data; put it into a list: [data]')
     }
     this.#source = source
-    this.canRepeat = typeof source === 'function'
+    this.canRepeat =
+      typeof source === 'function' ||
+      Array.isArray(source) ||
+      (source instanceof EncodedRows && source.canRepeat)
     this.name = options.name ?? 'source'
   }
 

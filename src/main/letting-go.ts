@@ -17,11 +17,15 @@ interface Held {
 
 /** The end of a copy, whatever brought it about: lets go of everything, and says what the copy came to. */
 export class LettingGo {
-  /** What failed on the way: it keeps nobody from stopping, and changes nothing of what the copy came to. Live. */
+  /**
+   * What failed on the way: it keeps nobody from stopping, and changes nothing of what the copy came to. And each COMMIT
+   * whose answer was lost, of which the server says that it is done. Live.
+   */
   readonly warnings: CopyError[] = []
   readonly #held: Held
   readonly #deadlineMs: number
   #begun: Promise<void> | undefined
+  #isClean = true
 
   constructor(held: Held, deadlineMs: number) {
     this.#held = held
@@ -61,13 +65,14 @@ export class LettingGo {
       this.#attempt("the producer's close()", 'close', () => this.#bounded(producer.close?.(ms))),
       this.#attempt('ending the receivers', 'close', () => group.end(ms)),
     ])
-    if (this.warnings.length === 0 && group.hasLetGo) passes.release()
+    if (this.#isClean && group.hasLetGo) passes.release()
   }
 
   async #attempt(what: string, phase: 'abort' | 'close', act: () => Promise<void>): Promise<void> {
     try {
       await act()
     } catch (cause) {
+      this.#isClean = false
       const code = cause instanceof CopyError ? cause.code : 'COPY_CALLABLE'
       this.warnings.push(new CopyError(code, `${what} failed: ${messageOf(cause)}`, { phase, cause }))
     }

@@ -15,11 +15,15 @@ export class News {
     wake?.()
   }
 
-  /** Settles once something has been told since `seen`. One waiter at a time. */
-  wait(seen: number): Promise<void> {
+  /** Settles once something has been told since `seen`, or after `ms`, if given. One waiter at a time. */
+  wait(seen: number, ms?: number): Promise<void> {
     if (seen !== this.#version) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#wake = resolve
+      const timer = ms === undefined ? undefined : setTimeout(() => this.tell(), ms)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
     })
   }
 

@@ -15,6 +15,8 @@ export interface Outcome {
   readonly seconds: number
   /** Passes that it took part in: more than one after a reconcile from the start. */
   readonly passes: number
+  /** How often `retry` reconciled it from the start. */
+  readonly retries: number
   readonly fault?: CopyError
 }
 
@@ -32,7 +34,10 @@ export interface CopyResult {
   readonly openSeconds: number
   /** In the order the receivers were given. */
   readonly receivers: readonly Outcome[]
-  /** What failed while letting go, such as the producer's own `close()`: what was committed stays committed. */
+  /**
+   * What failed while letting go, such as the producer's own `close()`: what was committed stays committed. And for each
+   * COMMIT whose answer was lost, of which the server says that it is done, an error of the phase `commit`.
+   */
   readonly warnings: readonly CopyError[]
 }
 
@@ -62,6 +67,7 @@ export const outcomeOf = (handle: ReceiverHandle): Outcome => ({
   bytes: handle.participation.progress.bytes,
   seconds: handle.participation.seconds,
   passes: handle.participation.passes,
+  retries: handle.participation.retries,
   ...(handle.fault !== undefined && { fault: handle.fault }),
 })
 

@@ -13,6 +13,8 @@ export class Participation {
   #passes = 0
   #beganAt = 0
   #seconds = 0
+  #retries = 0
+  #dueAt = 0
 
   constructor(context: HandleContext, ticket: RingTicket) {
     this.#context = context
@@ -22,6 +24,22 @@ export class Participation {
   /** Passes that it took part in. */
   get passes(): number {
     return this.#passes
+  }
+
+  /** How often it was reconciled from the start by itself. */
+  get retries(): number {
+    return this.#retries
+  }
+
+  /** How long its next pass must not begin yet, in milliseconds. */
+  get pauseMs(): number {
+    return Math.max(0, this.#dueAt - performance.now())
+  }
+
+  /** It is tried once more, after a pause. */
+  retry(pauseMs: number): void {
+    this.#retries += 1
+    this.#dueAt = performance.now() + pauseMs
   }
 
   /** From the begin of its pass to its completion. */
@@ -34,6 +52,11 @@ export class Participation {
     const cursor = this.#context.gate.cursor(this.#ticket.receiver)
     if (cursor !== undefined) this.#progress = this.#context.before(cursor)
     return this.#progress
+  }
+
+  /** Bytes that are published in its pass and that it has not let go of. */
+  get lagBytes(): number {
+    return this.#context.before(Number.POSITIVE_INFINITY).bytes - this.progress.bytes
   }
 
   /** Its cursor gates from now on. */

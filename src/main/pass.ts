@@ -1,5 +1,6 @@
 import { asCopyError, CopyError, ProducerFault } from '../shared/errors.js'
 import { STREAM_STATE } from '../shared/ring-cells.js'
+import type { SlowWatch, Standing } from '../shared/slow-watch.js'
 import type { Producer, ProducerEnd } from './producer.js'
 import { ProducerStream } from './producer-stream.js'
 import type { RingParts } from './ring-parts.js'
@@ -13,6 +14,7 @@ export class Pass {
   readonly #parts: RingParts
   readonly #stream: ProducerStream
   readonly #producer: Producer
+  readonly #slow: SlowWatch
   readonly #changed: () => void
   /** What the first pass moved, which every further one must repeat. */
   readonly #first: Moved | undefined
@@ -22,8 +24,16 @@ export class Pass {
   #fault: ProducerFault | undefined
 
   /** @param first what the first pass moved, for a further one */
-  constructor(number: number, producer: Producer, parts: RingParts, changed: () => void, first?: Moved) {
+  constructor(
+    number: number,
+    producer: Producer,
+    parts: RingParts,
+    slow: SlowWatch,
+    changed: () => void,
+    first?: Moved,
+  ) {
     this.number = number
+    this.#slow = slow
     this.#first = first
     this.#parts = parts
     this.firstSequence = parts.writer.sequence
@@ -59,6 +69,7 @@ export class Pass {
   /** Gives the pass up: receivers are told that nothing more will come. Settles when the producer has stopped. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stream.stop()
+    this.#slow.stop()
     this.#parts.writer.setState(STREAM_STATE.aborted)
     this.#parts.gate.wake()
     try {
@@ -80,9 +91,17 @@ export class Pass {
     )
   }
 
+  /** Where the producer stands. No progress is due from it while the ring has no room: others are behind. */
+  #standing(): Standing | undefined {
+    const { writer, gate } = this.#parts
+    if (!this.#isStarted) return { phase: this.#producer.phase ?? 'start' }
+    if (!gate.isFree(writer.sequence + 1)) return undefined
+    return { phase: 'copy', mark: `${writer.sequence} ${writer.out}` }
+  }
+
   async #produce(): Promise<void> {
     try {
-      const end = await this.#producer.produce(this.#stream)
+      const end = await this.#slow.during(() => this.#standing(), this.#producer.produce(this.#stream))
       await this.#stream.flush()
       if (this.#stream.isStopped) return
       this.#compare()

@@ -1,4 +1,5 @@
 import type { ProducerFault } from '../shared/errors.js'
+import type { SlowWatch } from '../shared/slow-watch.js'
 import { Pass } from './pass.js'
 import type { Producer, ProducerEnd } from './producer.js'
 import type { RingParts } from './ring-parts.js'
@@ -13,28 +14,37 @@ export interface Cycle extends Moved {
 export class Passes {
   readonly #producer: Producer
   readonly #parts: RingParts
+  readonly #slow: SlowWatch
   readonly #changed: () => void
   #pass: Pass | undefined
+  /** The next one, which receivers are joining. */
+  #prepared: Pass | undefined
   #taken: Moved = { messages: 0, bytes: 0 }
   #first: (Moved & { readonly end?: ProducerEnd }) | undefined
 
-  /** @param changed told when the source has accepted, and at the end of a pass */
-  constructor(producer: Producer, parts: RingParts, changed: () => void) {
+  /** @param slow watches the producer; @param changed told when the source has accepted, and at the end of a pass */
+  constructor(producer: Producer, parts: RingParts, slow: SlowWatch, changed: () => void) {
     this.#producer = producer
     this.#parts = parts
+    this.#slow = slow
     this.#changed = changed
   }
 
-  /** Number of the pass under way, from 1; 0 before. */
+  /** Number of the pass under way, or of the next one while receivers join it, from 1; 0 before. */
   get number(): number {
-    return this.#pass?.number ?? 0
+    return (this.#prepared ?? this.#pass)?.number ?? 0
+  }
+
+  /** Whether the next pass has been prepared and does not run yet. */
+  get isPrepared(): boolean {
+    return this.#prepared !== undefined
   }
 
   get isStarted(): boolean {
     return this.#pass?.isStarted === true
   }
 
-  /** What the producer said at the end of the pass under way; undefined before, and after a fault. */
+  /** What the producer said at the end of the pass that runs or ran last; undefined before, and after a fault. */
   get end(): ProducerEnd | undefined {
     return this.#pass?.end
   }
@@ -54,17 +64,25 @@ export class Passes {
     return this.#first ?? { messages, bytes, ...(this.end !== undefined && { end: this.end }) }
   }
 
-  /** Opens the next pass, so that receivers can join it. @returns sequence of its first slice */
-  prepare(): number {
-    if (this.end !== undefined) this.#first ??= this.first
-    this.#pass = new Pass(this.number + 1, this.#producer, this.#parts, this.#changed, this.#first)
-    this.#taken = { messages: 0, bytes: 0 }
-    return this.#parts.writer.sequence
+  /** Opens the next pass, unless it is open already, so that receivers can join it. */
+  prepare(): Pick<Pass, 'number' | 'firstSequence'> {
+    if (this.#prepared === undefined) {
+      if (this.end !== undefined) this.#first ??= this.first
+      const number = this.number + 1
+      this.#prepared = new Pass(number, this.#producer, this.#parts, this.#slow, this.#changed, this.#first)
+      this.#taken = { messages: 0, bytes: 0 }
+    }
+    return this.#prepared
   }
 
-  /** Lets the producer run. Those that take part gate the ring already. */
-  run(): void {
-    this.#pass?.run()
+  /** Lets the producer run through the pass that was prepared. Those that take part gate the ring already. @returns its number */
+  run(): number {
+    if (this.#prepared !== undefined) {
+      this.#pass = this.#prepared
+      this.#prepared = undefined
+      this.#pass.run()
+    }
+    return this.number
   }
 
   /** What was published since the last turn; its slots may be reused as far as the caller is concerned. */
@@ -97,6 +115,6 @@ export class Passes {
 
   /** Gives up the pass under way, if it has not ended. */
   async stop(deadlineMs: number): Promise<void> {
-    if (this.end === undefined) await this.#pass?.stop(deadlineMs)
+    if (this.end === undefined) await (this.#prepared ?? this.#pass)?.stop(deadlineMs)
   }
 }

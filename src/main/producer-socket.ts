@@ -1,9 +1,12 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { examineBackend } from '../shared/backend.js'
 import type { ConnectionData } from '../shared/connection-data.js'
 import { CopyError } from '../shared/errors.js'
 import { Session } from '../shared/session.js'
 import { applySettings, checkSettings, type SessionSettings } from '../shared/session-settings.js'
+import type { Examined } from '../shared/slowness.js'
+import { startedTooLate, withinLimit } from '../shared/step-limits.js'
 import { type CheckedConnection, type ConnectionInput, checkConnection } from './connection-input.js'
 import type { CopyOutIntake } from './copy-out-intake.js'
 import type { ProducerContext } from './producer.js'
@@ -19,7 +22,7 @@ interface SocketIntoMemory extends SocketConstructorOpts {
 }
 
 /** What a statement needs of the connection it runs on, ours or a user's. */
-export type StatementSession = Pick<Session, 'client' | 'socket' | 'copy' | 'fault' | 'destroy'>
+export type StatementSession = Pick<Session, 'client' | 'socket' | 'server' | 'copy' | 'fault' | 'destroy'>
 
 /** What the COPY OUT runs on. */
 export interface Source {
@@ -30,6 +33,8 @@ export interface Source {
   /** The pass is over: the connection stands between two messages, or is closed. */
   passed?(): void
   close(deadlineMs: number): Promise<void>
+  /** As Producer.examine. */
+  examine?(): Promise<Examined | 'gone' | undefined>
   /** The copy was given up: ends a connect that is under way. */
   stop?(): void
 }
@@ -42,6 +47,8 @@ export interface Feed {
   readonly intake: CopyOutIntake
   /** The copy was given up: do not wait for room in the ring. */
   readonly isStopped: () => boolean
+  /** The connection is made: what follows is for it to begin the COPY. */
+  readonly connected: () => void
   /** The stream is out of step and of no more use. */
   readonly broken: (error: CopyError) => void
 }
@@ -146,7 +153,10 @@ export class OwnSource implements Source {
   }
 
   async begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<Session> {
-    if (this.#session !== undefined) return this.#session
+    if (this.#session !== undefined) {
+      feed.connected()
+      return this.#session
+    }
     const data = this.#data as ConnectionData
     const context = this.#context as ProducerContext
     const makeSocket = (): Socket => {
@@ -157,13 +167,14 @@ export class OwnSource implements Source {
     const session = await Session.open(data, {
       connectMs: context.connectMs,
       signal: this.#stop.signal,
-      ...(!data.ssl && { makeSocket }),
+      makeSocket,
     })
     this.#session = session
-    if (data.ssl) deliverTo(intercept(session.socket, feed).deliver)
+    if (session.isEncrypted) deliverTo(intercept(session.socket, feed).deliver)
     session.onServerEvent(context.event)
-    await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', 'start')
-    await applySettings(session, { ...context.session, ...this.#settings })
+    feed.connected()
+    const { startMs } = context
+    await withinLimit(this.#beginTransaction(session), startMs, () => startedTooLate(session.server, startMs))
     this.#isBegun = true
     return session
   }
@@ -175,6 +186,21 @@ export class OwnSource implements Source {
   }
 
   async close(deadlineMs: number): Promise<void> {
+    this.#stop.abort()
     await this.#session?.end(deadlineMs)
+  }
+
+  async examine(): Promise<Examined | 'gone' | undefined> {
+    const session = this.#session
+    if (session === undefined) return undefined
+    const { connectMs } = this.#context as ProducerContext
+    const data = this.#data as ConnectionData
+    return examineBackend(session, data, { connectMs, signal: this.#stop.signal })
+  }
+
+  async #beginTransaction(session: Session): Promise<void> {
+    await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', 'start')
+    const { session: settings } = this.#context as ProducerContext
+    await applySettings(session, { ...settings, ...this.#settings })
   }
 }

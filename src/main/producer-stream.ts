@@ -10,14 +10,17 @@ const ROWS_PER_LOOK = 16
 export class ProducerStream {
   /** 1 for the first pass. */
   readonly pass: number
-  /** The parts of the ring, for producers that lay bytes down themselves. */
+  /** @internal The parts of the ring, for producers that lay bytes down themselves. */
   readonly ring: Ring
+  /** @internal */
   readonly writer: RingWriter
+  /** @internal */
   readonly deframer: Deframer
   readonly #started: () => void
   readonly #breath = new Breath()
   #stopped = false
 
+  /** @internal */
   constructor(
     parts: { ring: Ring; writer: RingWriter; deframer: Deframer },
     pass: number,

@@ -1,4 +1,7 @@
+import type { CopyPhase } from '../shared/errors.js'
 import type { ServerEvent } from '../shared/server-events.js'
+import type { Examined } from '../shared/slowness.js'
+import type { StepLimits } from '../shared/step-limits.js'
 import type { ProducerStream } from './producer-stream.js'
 
 /** What a producer knows when a pass is over. */
@@ -10,9 +13,7 @@ export interface ProducerEnd {
 }
 
 /** What the manager gives to a producer before the first pass. */
-export interface ProducerContext {
-  /** Milliseconds that connecting may take; 0 for no limit. */
-  readonly connectMs: number
+export interface ProducerContext extends StepLimits {
   /** Server settings that the caller of the copy wants at both ends. */
   readonly session: Readonly<Record<string, string | number | boolean>>
   /** Tells the caller of something that a server sent on its own account. */
@@ -50,4 +51,11 @@ export interface Producer {
   abort?(deadlineMs: number): Promise<void>
   /** Lets go of everything. Called once, when every receiver is final; also after an abort. */
   close?(deadlineMs: number): Promise<void>
+  /** Until `stream.started()`, what it does: `connect` or `start`. To tell of a producer that is slow. */
+  readonly phase?: CopyPhase
+  /**
+   * Asks what a producer waits for from which nothing comes. `gone` when nothing can come any more and `produce` rejects
+   * for that. It must settle soon after `abort` or `close`.
+   */
+  examine?(): Promise<Examined | 'gone' | undefined>
 }

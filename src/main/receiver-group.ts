@@ -10,7 +10,7 @@ import { LocalLink, type ReceiverLink, WorkerLink } from './receiver-link.js'
 import { WorkerPool } from './worker-pool.js'
 
 /** What a copy gives to the group of its receivers. */
-export interface GroupContext extends Pick<HandleContext, 'ring' | 'gate' | 'before'> {
+export interface GroupContext extends Pick<HandleContext, 'ring' | 'gate' | 'before' | 'deadlines' | 'warn'> {
   /** Something about a receiver changed. */
   readonly changed: (handle: ReceiverHandle) => void
   /** A receiver's server spoke on its own account. */
@@ -65,9 +65,29 @@ export class ReceiverGroup {
     return this.#handles.every((handle) => handle.hasLetGo)
   }
 
-  /** Names of those whose COMMIT was answered. */
+  /** Names of those that are committed. */
   get committed(): readonly string[] {
     return this.#handles.filter(({ state }) => state === 'committed').map(({ name }) => name)
+  }
+
+  /** Those that hold up others by being slower, of which the caller can go on without them. */
+  get holdingUp(): readonly ReceiverHandle[] {
+    const { holdingUp } = this.#context.gate
+    return this.#handles.filter(
+      ({ ticket, state, receiver }) =>
+        holdingUp.includes(ticket.receiver) && state === 'receiving' && !receiver.lendsSlots,
+    )
+  }
+
+  /** Whether those that join a pass have done so: at least one takes slices, and nobody is still opening. */
+  get hasJoined(): boolean {
+    const states = this.#handles.map(({ state }) => state)
+    return states.includes('receiving') && !states.includes('opening')
+  }
+
+  /** How long the next pass must not begin yet, in milliseconds. */
+  get pauseMs(): number {
+    return Math.max(...this.waiting.map(({ participation }) => participation.pauseMs))
   }
 
   get waiting(): readonly ReceiverHandle[] {
@@ -138,6 +158,14 @@ export class ReceiverGroup {
     await Promise.all(dropped.map((handle) => handle.letGo('dropped', 'dropped after a fault', deadlineMs)))
   }
 
+  /** All passes are over: tells each receiver what it came to. */
+  finish(): void {
+    for (const { receiver, completion } of this.#handles) {
+      receiver.count = completion?.rows
+      receiver.command = completion?.command
+    }
+  }
+
   /** Gives up all that is not final. */
   async giveUp(reason: AbortReason, deadlineMs: number): Promise<void> {
     const open = this.#handles.filter((handle) => !handle.isFinal)
@@ -155,18 +183,17 @@ export class ReceiverGroup {
     this.#pool.release(this.#reserved)
     this.#reserved = 0
     await this.#ownPool?.close()
+    for (const { receiver } of this.#handles) receiver.left()
   }
 
   #add(receiver: Receiver): ReceiverHandle {
     if (this.#handles.some((handle) => handle.receiver === receiver)) {
       throw new CopyError('COPY_OPTION', 'the same receiver is given twice')
     }
-    const { ring, gate, before, changed, event } = this.#context
+    const { changed, event, ...context } = this.#context
     const name = this.#nameFor(receiver)
     const handle: ReceiverHandle = new ReceiverHandle(receiver, name, {
-      ring,
-      gate,
-      before,
+      ...context,
       changed: () => changed(handle),
       event: (said) => event(said, name),
     })
@@ -191,7 +218,7 @@ export class ReceiverGroup {
       this.#makers.set(handle, (heard) =>
         placement.thread === 'main'
           ? new LocalLink(placement.makeTarget, handle.ticket, heard)
-          : new WorkerLink(placement.plan, handle.ticket, this.#pool, heard),
+          : new WorkerLink(placement.plan, handle.ticket, this.#pool, this.#context.deadlines.thread, heard),
       )
       return placement.thread === 'worker' ? 1 : 0
     } catch (error) {

@@ -1,16 +1,15 @@
-import { asCopyError, CopyError } from '../shared/errors.js'
-import type { AbortReason, Completion, ReceiverCommand } from '../shared/messages.js'
+import type { CopyError } from '../shared/errors.js'
+import type { AbortReason, Completion } from '../shared/messages.js'
 import type { Report } from '../shared/receiver-life.js'
 import type { RingTicket } from '../shared/ring-reader.js'
-import { within } from './deadline.js'
+import { Commit, type CommitEnd, isInDoubt } from './commit.js'
 import type { HandleContext, Joining } from './handle-context.js'
+import { AbortRequest, endLink } from './link-end.js'
 import { Participation } from './participation.js'
 import type { Receiver } from './receiver.js'
 import type { ReceiverLink } from './receiver-link.js'
-import { isDone, isFinal, isInDoubt, type LetGoState, type ReceiverState } from './receiver-state.js'
-
-/** A thread that does not answer in its deadline and this much more is ended. */
-const KILL_GRACE_MS = 1000
+import { isDone, isFinal, type LetGoState, type ReceiverState } from './receiver-state.js'
+import { faultOf, requireDecided, requireFaulted, requireLetGo, requireResumable } from './reconcilable.js'
 
 /** Main's face of one receiver: what state it is in, and how to tell it things. */
 export class ReceiverHandle {
@@ -26,9 +25,10 @@ export class ReceiverHandle {
   #resumable = false
   #passEnded = false
   #hasLetGo = true
-  #aborted: (() => void) | undefined
-  #committed: (() => void) | undefined
-  #commitment: Promise<void> = Promise.resolve()
+  /** Whether its life may hold something that it was not told to give up. */
+  #hasBegun = false
+  #commit: Commit | undefined
+  readonly #abort = new AbortRequest()
   #released: Promise<void> = Promise.resolve()
 
   constructor(receiver: Receiver, name: string, context: HandleContext) {
@@ -69,6 +69,7 @@ export class ReceiverHandle {
     this.participation.begin(joining.sequence)
     this.#completion = undefined
     this.#passEnded = false
+    this.#hasBegun = true
     if (this.#link === undefined) {
       const link = makeLink((report) => this.#hear(report))
       this.#link = link
@@ -78,7 +79,7 @@ export class ReceiverHandle {
       })
     }
     this.#enter('opening')
-    this.#send({ type: 'begin', ...joining })
+    this.#link?.send({ type: 'begin', ...joining })
   }
 
   /** It joined late: the next pass begins with it. */
@@ -92,14 +93,16 @@ export class ReceiverHandle {
     if (this.#state === 'receiving') this.#enter('completing')
   }
 
-  /** Settles when it is committed or faulted: the state tells which. */
+  /** Settles when it is committed or faulted, its server having been asked where the answer was lost: the state tells. */
   async commit(): Promise<void> {
-    this.#commitment = new Promise<void>((resolve) => {
-      this.#committed = resolve
-    })
+    const { deadlines } = this.#context
+    const commit = new Commit(this.#completion, this.#link?.server, deadlines, (end) =>
+      this.#commitEnded(end),
+    )
+    this.#commit = commit
     this.#enter('committing')
-    this.#send({ type: 'commit' })
-    await this.#commitment
+    this.#link?.send({ type: 'commit' })
+    await commit.over
   }
 
   /** Something about it was found on the main thread, such as a wrong count. */
@@ -107,43 +110,45 @@ export class ReceiverHandle {
     if (!isFinal(this.#state)) this.#faulted(cause, false)
   }
 
+  /** It holds the others up: a fault, and it lets go at once, not when the caller has decided. */
+  tooSlow(fault: CopyError, deadlineMs: number): void {
+    this.#faulted(fault, false)
+    void this.letGo(undefined, 'dropped after a fault', deadlineMs)
+  }
+
   /**
    * Goes on from the read cursor after a fault.
    * @throws CopyError COPY_STATE when it cannot, saying why
    */
   reconcile(): void {
-    this.#requireFaulted()
-    if (!this.#resumable) {
-      const why = `${this.name} cannot go on from where it stood, since ${this.#fault?.message}`
-      throw new CopyError('COPY_STATE', `${why}; reconcile it with { from: 'start' }`, {
-        receiver: this.name,
-      })
-    }
+    requireFaulted(this)
+    requireResumable(this, this.#resumable)
     this.#fault = undefined
     this.#enterReceiving()
-    this.#send({ type: 'reconcile' })
+    this.#link?.send({ type: 'reconcile' })
   }
 
-  /** Gives up what it did, to take part in the next pass from its start. @throws CopyError COPY_STATE without a fault */
+  /**
+   * Gives up what it did, to take part in the next pass from its start.
+   * @throws CopyError COPY_STATE without a fault, in doubt, or when its thread cannot be ended
+   */
   async reconcileFromStart(deadlineMs: number): Promise<void> {
-    this.#requireFaulted()
-    if (isInDoubt(this.#fault)) {
-      const message = `${this.name} may have committed already: ${this.#fault?.message}`
-      throw new CopyError('COPY_STATE', message, { receiver: this.name })
-    }
+    requireFaulted(this)
+    requireDecided(this)
     this.#fault = undefined
     this.#completion = undefined
     // waiting from now on, so that the next turn does not drop it
     this.#enter('waiting')
     await this.letGo('waiting', 'reconciled from the start', deadlineMs)
+    requireLetGo(this)
     this.participation.forget()
   }
 
   /**
    * Gives up what it has begun and lets go of the ring, by force when it does not do so in time.
-   * @param state what it is then
+   * @param state what it is then; undefined for what it is now
    */
-  letGo(state: LetGoState, reason: AbortReason, deadlineMs: number): Promise<void> {
+  letGo(state: LetGoState | undefined, reason: AbortReason, deadlineMs: number): Promise<void> {
     this.#released = this.#released.then(() => this.#letGo(state, reason, deadlineMs))
     return this.#released
   }
@@ -153,46 +158,34 @@ export class ReceiverHandle {
     return this.#released
   }
 
-  async #letGo(state: LetGoState, reason: AbortReason, deadlineMs: number): Promise<void> {
-    const link = this.#link
+  async #letGo(state: LetGoState | undefined, reason: AbortReason, deadlineMs: number): Promise<void> {
+    const began = performance.now()
     // COMMIT is on its way: what it comes to is not ours to say
-    if (this.#state === 'committing') await within(this.#commitment, deadlineMs)
+    if (this.#state === 'committing') await this.#commit?.giveUp(deadlineMs)
     if (this.isDone) return
-    const inDoubt = this.#state === 'committing' || isInDoubt(this.#fault)
-    if (link !== undefined) {
-      const aborted = new Promise<void>((resolve) => {
-        this.#aborted = resolve
-      })
-      this.#send({ type: 'abort', reason, deadlineMs })
-      if (!(await within(Promise.race([aborted, link.over]), deadlineMs + KILL_GRACE_MS))) {
-        link.kill()
-        await link.over
-      }
+    const end = isInDoubt(this.#fault) ? 'in-doubt' : state
+    const restMs = Math.max(1, deadlineMs - (performance.now() - began))
+    const link = this.#hasBegun ? this.#link : undefined
+    if (link === undefined || (await this.#abort.send(link, reason, restMs))) {
+      this.#hasBegun = false
+      this.participation.leave()
+      if (end !== undefined) this.#enter(end)
+      return
     }
-    this.participation.leave()
-    this.#enter(inDoubt ? 'in-doubt' : state)
-    this.#committed?.()
+    // a thread in a call that blocks: what it was lent is still its own, until that returns
+    this.#hasLetGo = false
+    // it has not been told to the caller yet: tried again when that is decided
+    if (end === undefined) return
+    link.over.then(() => this.participation.leave())
+    this.#link = undefined
+    this.#enter(end === 'waiting' ? 'dropped' : end)
   }
 
   /** Ends its life: connection closed, thread free. It must be final. */
   async end(deadlineMs: number): Promise<void> {
     const link = this.#link
     this.#link = undefined
-    if (link === undefined) return
-    link.send({ type: 'end', deadlineMs })
-    if (await within(link.over, deadlineMs + KILL_GRACE_MS)) return
-    link.kill()
-    await link.over
-  }
-
-  #send(command: ReceiverCommand): void {
-    this.#link?.send(command)
-  }
-
-  #requireFaulted(): void {
-    if (this.#state === 'faulted') return
-    const message = `${this.name} has no fault to reconcile: it is ${this.#state}`
-    throw new CopyError('COPY_STATE', message, { receiver: this.name })
+    if (link !== undefined && !(await endLink(link, deadlineMs))) this.#hasLetGo = false
   }
 
   #hear(report: Report): void {
@@ -212,27 +205,37 @@ export class ReceiverHandle {
         this.#enter('completed')
         break
       case 'committed':
-        if (this.#state !== 'committing') break
-        this.#enter('committed')
-        this.#committed?.()
+        if (this.#state === 'committing') this.#commit?.answered()
         break
       case 'aborted':
         if (!report.aligned) this.#hasLetGo = false
-        this.#aborted?.()
+        this.#abort.answered()
         break
       case 'fault':
-        if (!this.isFinal) this.#faulted(report.cause, report.resumable)
+        if (this.#state === 'committing') this.#commit?.failed(faultOf(this.name, report.cause, 'commit'))
+        else if (!this.isFinal && !this.#isDeaf) this.#faulted(report.cause, report.resumable)
         break
       default:
         this.fail(new TypeError(`unknown report ${JSON.stringify(report satisfies never)}`))
     }
   }
 
+  /** Whether it was told to give up all that it began, of which nothing is news; or is in doubt, which nothing may hide. */
+  get #isDeaf(): boolean {
+    const isBetween = this.#state === 'waiting' || this.#state === 'faulted'
+    return this.#abort.isPending || (isBetween && !this.#hasBegun) || isInDoubt(this.#fault)
+  }
+
   #faulted(cause: unknown, resumable: boolean): void {
-    this.#fault = asCopyError(cause, 'copy').with({ receiver: this.name })
+    this.#fault = faultOf(this.name, cause, 'copy')
     this.#resumable = resumable
     this.#enter('faulted')
-    this.#committed?.()
+  }
+
+  #commitEnded(end: CommitEnd): void {
+    if (end.state === 'committed' && end.note !== undefined) this.#context.warn(end.note)
+    if (end.state === 'committed') this.#enter('committed')
+    else this.#faulted(end.fault, false)
   }
 
   #enterReceiving(): void {

@@ -1,10 +1,10 @@
-import type { CopyError } from '../shared/errors.js'
 import type { Completion } from '../shared/messages.js'
 
 /**
  * `opening → receiving → (faulted → receiving | waiting | dropped) → completing → completed → committing → committed`.
  * `waiting` is for the next pass. The other ends: `rolled-back` (complete, then given up) and `aborted` (given up
- * before). Receivers that have nothing to commit end as `completed`.
+ * before). Receivers that have nothing to commit end as `completed`. `in-doubt`: COMMIT was sent, its answer was lost, and
+ * its server could not be asked what became of it.
  */
 export type ReceiverState =
   | 'opening'
@@ -31,9 +31,3 @@ export const isFinal = (state: ReceiverState): boolean => ENDS.includes(state)
 /** Whether all of its data arrived and, where it commits, is committed. */
 export const isDone = (state: ReceiverState, completion: Completion | undefined): boolean =>
   state === 'committed' || (state === 'completed' && completion?.commits === false)
-
-/** Whether a fault leaves open what became of a COMMIT that was sent: only a server's word about it, not its end, tells. */
-export const isInDoubt = (fault: CopyError | undefined): boolean =>
-  fault?.phase === 'commit' &&
-  fault.code !== 'COPY_COMMIT' &&
-  (fault.sqlState === undefined || fault.sqlState.startsWith('57'))

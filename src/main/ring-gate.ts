@@ -17,6 +17,8 @@ export class RingGate {
   /** The minimum found last: it can only have grown since, so it is looked at first. */
   #floor: number
   #wake: (() => void) | undefined
+  /** The sequence whose slot was asked for last and was not free; undefined when it was. */
+  #wanted: number | undefined
 
   constructor(ring: Ring) {
     this.#cells = ring.cells
@@ -54,11 +56,29 @@ export class RingGate {
 
   /** Whether the slot for `sequence` is free: every gating cursor has passed the sequence that it held before. */
   isFree(sequence: number): boolean {
+    this.#wanted = undefined
     if (sequence - this.#floor < this.#slots) return true
     this.#floor = this.#taken
     for (const receiver of this.#cursors.keys())
       this.#floor = Math.min(this.#floor, this.cursor(receiver) as number)
-    return sequence - this.#floor < this.#slots
+    if (sequence - this.#floor < this.#slots) return true
+    this.#wanted = sequence
+    return false
+  }
+
+  /**
+   * Receivers that hold up others: the writer waits for their slot while somebody else has taken all there is. None
+   * while the caller's loop holds the same slot.
+   */
+  get holdingUp(): readonly number[] {
+    const wanted = this.#wanted
+    if (wanted === undefined || wanted - this.#taken >= this.#slots) return []
+    const cursors = [...this.#cursors.keys()].map(
+      (receiver) => [receiver, this.cursor(receiver) as number] as const,
+    )
+    // the writer asks for one slot more than it fills
+    if (cursors.every(([, cursor]) => cursor < wanted - 1)) return []
+    return cursors.flatMap(([receiver, cursor]) => (wanted - cursor >= this.#slots ? [receiver] : []))
   }
 
   /** Whether a receiver has taken all that is published, so that it waits for more. */

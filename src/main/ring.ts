@@ -11,9 +11,13 @@ import {
 } from '../shared/ring-layout.js'
 import type { RingTicket } from '../shared/ring-reader.js'
 import { toCell } from '../shared/sequence.js'
-import { giveBack, takeMemory } from './ring-memory.js'
+import { giveBack, type SharedMemory, takeMemory } from './ring-memory.js'
 
-/** Size of the ring; memory is slots times slotBytes, and no copy needs more, however far a receiver lags. */
+/**
+ * Size of the ring: memory of slots times slotBytes, and about 200 kB, fixed for the whole copy. However far a receiver
+ * lags, no more is kept for it. Besides the ring there is one slice for each function and each client of yours, up to
+ * four for each receiver under TLS, which encrypts into memory of its own, and what Node takes for each thread.
+ */
 export interface RingOptions {
   /** Number of slots, 2 to 4,096; 16 unless given. */
   readonly slots?: number
@@ -57,7 +61,7 @@ export const ringShape = (options: RingOptions = {}): RingShape => {
 /** The shared memory of one copy: slots, cells, and the cursors that are handed to receivers. Owned by the manager. */
 export class Ring {
   readonly shape: RingShape
-  readonly memory: WebAssembly.Memory
+  readonly memory: SharedMemory
   readonly buffer: SharedArrayBuffer
   readonly cells: RingCells
   readonly firstSequence: number

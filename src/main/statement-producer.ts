@@ -1,28 +1,35 @@
 import type pg from 'pg'
 import { cancelRequest } from '../shared/cancel-request.js'
 import type { CopyCommand } from '../shared/copy-command.js'
-import { CopyError } from '../shared/errors.js'
+import { CopyError, type CopyPhase } from '../shared/errors.js'
+import { checkSettings, type SessionSettings } from '../shared/session-settings.js'
+import type { Examined } from '../shared/slowness.js'
 import { checkStatement, rowsOfTag } from '../shared/statement.js'
-import { ClientSession } from './client-session.js'
-import { checkClient } from './client-target.js'
+import { asideMs, startedTooLate } from '../shared/step-limits.js'
+import { ClientSource } from './client-source.js'
 import { CopyOutIntake } from './copy-out-intake.js'
+import { within } from './deadline.js'
+import { PoolSource } from './pool-source.js'
 import type { Producer, ProducerContext, ProducerEnd } from './producer.js'
 import {
   type Deliver,
   type Feed,
-  intercept,
   OwnSource,
   type OwnSourceOptions,
   type Source,
   type StatementSession,
 } from './producer-socket.js'
 import type { ProducerStream } from './producer-stream.js'
+import { unlessLocked } from './unless-locked.js'
+import { checkClient, isPool } from './users-client.js'
 
-interface OnConnection extends OwnSourceOptions {
+/** A source on a connection of ours. */
+export interface FromConnection extends OwnSourceOptions {
   readonly client?: undefined
 }
 
-interface OnClient {
+/** A source on a pg.Client of yours. */
+export interface FromClient {
   /**
    * A connected pg.Client of yours: it is never begun, committed or ended, and its settings stay yours. Below
    * REPEATABLE READ, or outside a transaction, it gives one pass only. Do not use it until the copy is over.
@@ -32,8 +39,20 @@ interface OnClient {
   readonly session?: undefined
 }
 
+/** A source on a client of your pg.Pool. */
+export interface FromPool {
+  /**
+   * A pg.Pool of yours: a client is checked out for the copy, in a read-only transaction of ours with one snapshot, and
+   * released when the copy is over; one that cannot be used again is removed from the pool.
+   */
+  readonly client: pg.Pool
+  readonly connection?: undefined
+  /** Server settings in that transaction; they win over those of the copy. */
+  readonly session?: SessionSettings
+}
+
 /** Exactly one of `connection` and `client`. */
-export type StatementProducerOptions = (OnConnection | OnClient) & {
+export type StatementProducerOptions = (FromConnection | FromClient | FromPool) & {
   /** One `COPY … TO STDOUT`; it may bear any format. */
   readonly statement: string
   readonly name?: string
@@ -59,13 +78,24 @@ export class StatementProducer implements Producer {
   #stream: ProducerStream | undefined
   #fail: ((error: Error) => void) | undefined
   #command: CopyCommand | undefined
+  #connectMs = 0
+  #startMs = 0
+  #phase: CopyPhase = 'connect'
+  /** The cancel request of a statement that ran past its deadline. */
+  #cancelling: Promise<void> | undefined
 
   /** @throws CopyError COPY_OPTION for a statement, connection or client that cannot work */
   constructor(options: StatementProducerOptions) {
     this.statement = checkStatement(options.statement, 'from.statement')
-    this.#client = checkClient(options, 'from')
-    this.#source =
-      this.#client === undefined ? new OwnSource(options as OnConnection) : new ClientSource(this.#client)
+    const client = checkClient(options, 'from')
+    if (client === undefined) {
+      this.#source = new OwnSource(options as FromConnection)
+    } else if (isPool(client)) {
+      this.#source = new PoolSource(client, checkSettings(options.session, 'from.session'))
+    } else {
+      this.#client = client
+      this.#source = new ClientSource(client)
+    }
     this.name = options.name ?? 'source'
   }
 
@@ -78,7 +108,13 @@ export class StatementProducer implements Producer {
     return this.#source.canRepeat
   }
 
+  get phase(): CopyPhase {
+    return this.#phase
+  }
+
   open(context: ProducerContext): Promise<void> {
+    this.#connectMs = context.connectMs
+    this.#startMs = context.startMs
     return this.#source.open(context)
   }
 
@@ -90,9 +126,14 @@ export class StatementProducer implements Producer {
     failed.catch(() => undefined)
     this.#intake ??= new CopyOutIntake(stream.ring, stream.deframer, (bytes) => this.#deliver(bytes))
     const intake = this.#intake
+    let began = performance.now()
     const feed: Feed = {
       intake,
       isStopped: () => this.#stream?.isStopped ?? true,
+      connected: () => {
+        began = performance.now()
+        this.#phase = 'start'
+      },
       broken: (error) => this.#broken(error),
     }
     const session = await this.#source.begin(feed, (deliver) => {
@@ -110,7 +151,11 @@ export class StatementProducer implements Producer {
     const command = session.copy(this.statement, 'extended')
     this.#command = command
     try {
-      if ((await Promise.race([command.started, failed])) === 'in') {
+      const startMs = this.#startMs && Math.max(1, this.#startMs - (performance.now() - began))
+      const starting = Promise.race([command.started, failed])
+      const examine = () => this.examine()
+      const late = (blockedBy: readonly number[]) => this.#locked(session, blockedBy)
+      if ((await unlessLocked(starting, startMs, examine, late)) === 'in') {
         command.fail('copyman expected COPY TO STDOUT')
         await Promise.race([command.finished.catch(() => undefined), failed])
         throw new CopyError(
@@ -119,16 +164,19 @@ export class StatementProducer implements Producer {
           { phase: 'start' },
         )
       }
+      this.#phase = 'copy'
       stream.started()
       const tag = await Promise.race([command.finished, failed])
       await stream.flush()
       return { command: tag, rows: this.#checkRows(tag, stream.writer.totals.messages, binary) }
     } catch (error) {
-      throw session.fault(error, 'copy')
+      throw session.fault(error, this.#phase)
     } finally {
       this.#fail = undefined
       connection.off('copyOutResponse', onCopyOut)
-      this.#source.passed?.()
+      // a statement that is being cancelled has messages to come
+      if (this.#cancelling === undefined) this.#source.passed?.()
+      else command.finished.catch(() => undefined).then(() => this.#source.passed?.())
     }
   }
 
@@ -137,16 +185,32 @@ export class StatementProducer implements Producer {
     const session = this.#session
     this.#intake?.discard()
     this.#source.stop?.()
+    if (this.#cancelling !== undefined) return this.#cancelled(this.#cancelling, deadlineMs)
     if (session === undefined || this.#command === undefined || this.#command.isAligned) return
     const timer = setTimeout(() => session.destroy(), deadlineMs)
     session.socket.resume()
-    await cancelRequest(session.client, deadlineMs)
+    await cancelRequest(session.client, Math.min(deadlineMs, asideMs(this.#connectMs)))
     await this.#command.finished.catch(() => undefined)
     clearTimeout(timer)
   }
 
   async close(deadlineMs: number): Promise<void> {
     await this.#source.close(deadlineMs)
+  }
+
+  async examine(): Promise<Examined | 'gone' | undefined> {
+    return this.#source.examine?.()
+  }
+
+  /** Waits for a statement that is being cancelled, and for the request: later, that could hit another of its user's. */
+  async #cancelled(cancelling: Promise<void>, deadlineMs: number): Promise<void> {
+    const settled = Promise.allSettled([cancelling, this.#command?.finished])
+    if (!(await within(settled, deadlineMs))) this.#session?.destroy()
+  }
+
+  #locked(session: StatementSession, blockedBy: readonly number[]): CopyError {
+    this.#cancelling = cancelRequest(session.client, asideMs(this.#connectMs))
+    return startedTooLate(session.server, this.#startMs, `it waits for a lock behind ${blockedBy.join(', ')}`)
   }
 
   #broken(error: CopyError): void {
@@ -166,48 +230,5 @@ export class StatementProducer implements Producer {
       `the source says ${JSON.stringify(tag)} but sent ${messages} CopyData messages`,
       { phase: 'complete' },
     )
-  }
-}
-
-const ONE_SNAPSHOT = ['repeatable read', 'serializable']
-
-/** A user's client, in whatever transaction it is. */
-class ClientSource implements Source {
-  readonly #client: pg.Client
-  #session: ClientSession | undefined
-  #canRepeat = false
-  #undo: (() => void) | undefined
-
-  constructor(client: pg.Client) {
-    this.#client = client
-  }
-
-  /** Known after `open`. */
-  get canRepeat(): boolean {
-    return this.#canRepeat
-  }
-
-  async open(context: ProducerContext): Promise<void> {
-    this.#session = new ClientSession(this.#client, context.event)
-    const { status, isolation } = await this.#session.examine('producer')
-    this.#canRepeat = status === 'T' && ONE_SNAPSHOT.includes(isolation)
-  }
-
-  async begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<ClientSession> {
-    const session = this.#session as ClientSession
-    session.requireIdle()
-    const { deliver, undo } = intercept(session.socket, feed)
-    this.#undo = undo
-    deliverTo(deliver)
-    return session
-  }
-
-  passed(): void {
-    this.#undo?.()
-    this.#undo = undefined
-  }
-
-  async close(deadlineMs: number): Promise<void> {
-    await this.#session?.end(deadlineMs)
   }
 }

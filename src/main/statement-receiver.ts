@@ -2,11 +2,14 @@ import type pg from 'pg'
 import { CopyError } from '../shared/errors.js'
 import { checkSettings, type SessionSettings } from '../shared/session-settings.js'
 import { checkStatement } from '../shared/statement.js'
-import { ClientTarget, checkClient } from './client-target.js'
+import { ClientTarget } from './client-target.js'
 import { type CheckedConnection, type ConnectionInput, checkConnection } from './connection-input.js'
+import { PoolTarget } from './pool-target.js'
 import { type Placement, Receiver, type ReceiverContext, type RowCountRule } from './receiver.js'
+import { checkClient, isPool } from './users-client.js'
 
-interface OnConnection {
+/** A target on a connection of ours. */
+export interface ToConnection {
   /** Where the target is: a URL, a libpq keyword string, or a pg.ClientConfig. */
   readonly connection: ConnectionInput
   readonly client?: undefined
@@ -14,7 +17,8 @@ interface OnConnection {
   readonly session?: SessionSettings
 }
 
-interface OnClient {
+/** A target on a pg.Client of yours. */
+export interface ToClient {
   /**
    * A connected pg.Client of yours, in a transaction of yours: it is never begun, committed or ended, and its settings
    * stay yours. Do not use it until the copy is over. The receiver ends as `completed`; COMMIT or ROLLBACK is for you,
@@ -25,8 +29,21 @@ interface OnClient {
   readonly session?: undefined
 }
 
+/** A target on a client of your pg.Pool. */
+export interface ToPool {
+  /**
+   * A pg.Pool of yours: a client is checked out for the copy, in a transaction of ours, which is committed with those of
+   * the other targets, and released afterwards; one that cannot be used again is removed from the pool. It runs on the
+   * main thread. A pool that has no client free within `deadlines.connect` is a fault.
+   */
+  readonly client: pg.Pool
+  readonly connection?: undefined
+  /** Server settings in that transaction; they win over those of the copy. */
+  readonly session?: SessionSettings
+}
+
 /** Exactly one of `connection` and `client`. */
-export type StatementReceiverOptions = (OnConnection | OnClient) & {
+export type StatementReceiverOptions = (ToConnection | ToClient | ToPool) & {
   /** One `COPY … FROM STDIN`, of the same format as the producer's. */
   readonly statement: string
   readonly name?: string
@@ -42,13 +59,14 @@ const ROW_COUNT_RULES = ['equal', 'at-most', 'any']
 
 /**
  * Loads by `COPY … FROM STDIN`: in a worker thread, on a connection and in a transaction of its own; or on the main
- * thread, on a user's client inside the user's own transaction.
+ * thread, on a user's client inside the user's own transaction, or on a client of a user's pool in one of its own.
  */
 export class StatementReceiver extends Receiver {
   override readonly rowCount: RowCountRule
   override readonly canRestart: boolean
   readonly statement: string
   readonly #client: pg.Client | undefined
+  readonly #pool: pg.Pool | undefined
   readonly #connection: CheckedConnection | undefined
   readonly #options: StatementReceiverOptions
   readonly #settings: SessionSettings
@@ -74,8 +92,10 @@ export class StatementReceiver extends Receiver {
       }
     }
     this.#settings = checkSettings(options.session, `${where}.session`)
-    this.#client = checkClient(options, where)
-    this.canRestart = this.#client === undefined
+    const client = checkClient(options, where)
+    this.canRestart = client === undefined || isPool(client)
+    if (isPool(client)) this.#pool = client
+    else this.#client = client
     if (options.connection !== undefined) {
       this.#connection = checkConnection(options.connection, `${where}.connection`)
     }
@@ -89,18 +109,24 @@ export class StatementReceiver extends Receiver {
 
   async place(context: ReceiverContext): Promise<Placement> {
     const { before = [], after = [] } = this.#options
+    const { connectMs, startMs, finishMs } = context
+    const limits = { connectMs, startMs, finishMs }
     const { statement } = this
     const client = this.#client
     if (client !== undefined) {
-      const plan = { client, statement, before, after }
+      const plan = { client, statement, before, after, ...limits }
       return { thread: 'main', makeTarget: (event) => new ClientTarget(plan, event) }
     }
-    const connection = await (this.#connection as CheckedConnection).resolve()
     const settings = { ...context.session, ...this.#settings }
-    const { connectMs } = context
+    const pool = this.#pool
+    if (pool !== undefined) {
+      const plan = { pool, statement, before, after, settings, ...limits }
+      return { thread: 'main', makeTarget: (event) => new PoolTarget(plan, event) }
+    }
+    const connection = await (this.#connection as CheckedConnection).resolve()
     return {
       thread: 'worker',
-      plan: { kind: 'statement', connection, statement, before, after, settings, connectMs },
+      plan: { kind: 'statement', connection, statement, before, after, settings, ...limits },
     }
   }
 }

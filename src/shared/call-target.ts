@@ -36,6 +36,8 @@ export class CallTarget implements Target {
   }
 
   async open(pass: number): Promise<void> {
+    // given up while it was called: one slice at a time, also then
+    await this.#calling
     this.#pass = pass
   }
 

@@ -1,25 +1,33 @@
-import pg from 'pg'
+import type { Socket } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+import type pg from 'pg'
+import { ServerConnection } from './server-connection.js'
+import { tlsAsGiven } from './tls-upgrade.js'
+import { guardWire } from './wire-guard.js'
 
-/** pg's connection as it is, beyond its types. */
-type CancelConnection = pg.Connection & {
-  connect(portOrPath: number | string, host?: string): void
-  requestSsl(): void
-  cancel(processId: number, secretKey: number): void
+/** A client as it is, beyond its types: whom to cancel, and how to get there. */
+type CancelledClient = pg.Client & {
+  readonly processID: number
+  readonly secretKey: number
+  readonly ssl: boolean | ConnectionOptions
+  readonly sslNegotiation?: 'postgres' | 'direct'
 }
 
-/** A client as it is, beyond its types: whom to cancel. */
-type CancelledClient = pg.Client & { readonly processID: number; readonly secretKey: number }
-
 /**
- * Asks the server to cancel what a client's backend is doing: on a connection of its own, encrypted like the client's.
+ * Asks the server to cancel what a client's backend is doing: on a connection of its own, to the same address, and
+ * encrypted and checked like the client's: the secret key it sends is worth as much as the statement.
  * The server answers nothing here; the cancelled statement ends with 57014 on its own connection. Once this has
  * settled, a statement that begins later is not hit: the server signals before it closes, and ignores it when idle.
  * @returns settles when the request has left and the connection is closed, or could not be made within `deadlineMs`
  */
 export const cancelRequest = (client: pg.Client, deadlineMs: number): Promise<void> =>
   new Promise((resolve) => {
-    const { host, port, ssl, processID, secretKey } = client as CancelledClient
-    const connection = new pg.Connection({ ssl } as pg.ConnectionConfig) as CancelConnection
+    const { host, port, processID, secretKey } = client as CancelledClient
+    const connection =
+      client.connection instanceof ServerConnection
+        ? client.connection.sibling()
+        : likeUsers(client as CancelledClient)
+    guardWire(connection)
     const timer = setTimeout(() => connection.stream.destroy(), deadlineMs)
     // best effort: when it fails, the caller's deadline closes the connection that was to be cancelled
     connection.on('error', () => connection.stream.destroy())
@@ -27,9 +35,16 @@ export const cancelRequest = (client: pg.Client, deadlineMs: number): Promise<vo
       clearTimeout(timer)
       resolve()
     })
-    const send = () => connection.cancel(processID, secretKey)
-    connection.once('connect', () => (ssl ? connection.requestSsl() : send()))
-    connection.once('sslconnect', send)
+    connection.once(connection.isEncrypted ? 'sslconnect' : 'connect', () =>
+      connection.cancel(processID, secretKey),
+    )
     if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`)
-    else connection.connect(port, host)
+    // a name may stand for several servers; only this one knows the key
+    else connection.connect(port, (client.connection.stream as Socket).remoteAddress ?? host)
   })
+
+/** A connection under the policy of a client that pg made. */
+const likeUsers = ({ host, ssl, sslNegotiation = 'postgres' }: CancelledClient): ServerConnection => {
+  if (!ssl) return new ServerConnection({ host })
+  return new ServerConnection({ host, tls: tlsAsGiven(ssl, sslNegotiation) })
+}

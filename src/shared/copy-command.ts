@@ -15,6 +15,8 @@ type CopyConnection = Connection & {
 /** PostgreSQL ends the session at a CopyFail reason of 10,000 bytes, and writes it into its log: short, one line. */
 const MAX_REASON_BYTES = 1000
 
+const MORE_THAN_ONE = 'more than one statement was given; one COPY is expected'
+
 /**
  * One COPY on pg's connection, as pg's own queries are: submitted, then told what the server answers. CopyData does
  * not pass through here in either direction.
@@ -27,6 +29,8 @@ export class CopyCommand implements Submittable {
    * server's error, also then after ReadyForQuery, or at once when the connection is lost (`isAligned` tells which).
    */
   readonly finished: Promise<string>
+  /** All data of a COPY IN has been handed over: only now may the server say that it is complete. */
+  protected isDone = false
   readonly #text: string
   readonly #protocol: CopyProtocol
   #connection: CopyConnection | undefined
@@ -35,6 +39,8 @@ export class CopyCommand implements Submittable {
   #error: Error | undefined
   #isAligned = false
   #synced = false
+  /** All data of a COPY OUT has come. */
+  #hasCome = false
   #start!: { resolve(direction: CopyDirection): void; reject(error: Error): void }
   #finish!: { resolve(tag: string): void; reject(error: Error): void }
 
@@ -64,6 +70,7 @@ export class CopyCommand implements Submittable {
 
   /** Ends a COPY IN: all data has been handed to the socket. */
   done(): void {
+    this.isDone = true
     this.#connection?.endCopyFrom()
     this.#sync()
   }
@@ -83,8 +90,9 @@ export class CopyCommand implements Submittable {
   submit(connection: Connection): void {
     const copy = connection as CopyConnection
     this.#connection = copy
-    copy.once('copyInResponse', this.#onCopyIn)
-    copy.once('copyOutResponse', this.#onCopyOut)
+    copy.on('copyInResponse', this.#onCopyIn)
+    copy.on('copyOutResponse', this.#onCopyOut)
+    copy.on('copyDone', this.#onCopyDone)
     if (this.#protocol === 'simple') {
       copy.query(this.#text)
       return
@@ -102,16 +110,20 @@ export class CopyCommand implements Submittable {
   // pg calls what follows by these names
 
   handleCommandComplete(message: { text: string }): void {
-    if (this.#tag !== undefined)
-      this.#error ??= new CopyError(
-        'COPY_PROTOCOL',
-        'more than one statement was given; one COPY is expected',
-      )
+    if (this.#direction === 'in' && !this.isDone) {
+      this.#refuse('CommandComplete')
+      return
+    }
+    if (this.#tag !== undefined) this.#error ??= new CopyError('COPY_PROTOCOL', MORE_THAN_ONE)
     this.#tag = message.text
   }
 
   handleReadyForQuery(): void {
     this.#release()
+    if (this.#direction !== undefined && this.#tag === undefined && this.#error === undefined) {
+      this.#refuse('ReadyForQuery')
+      return
+    }
     this.#isAligned = true
     if (this.#direction === undefined) {
       this.#error ??= new CopyError(
@@ -120,9 +132,7 @@ export class CopyCommand implements Submittable {
       )
     }
     if (this.#error !== undefined) this.#reject(this.#error)
-    else if (this.#tag === undefined)
-      this.#reject(new CopyError('COPY_PROTOCOL', 'ReadyForQuery came without CommandComplete'))
-    else this.#finish.resolve(this.#tag)
+    else this.#finish.resolve(this.#tag as string)
   }
 
   /** An ErrorResponse, or the loss of the connection. After an ErrorResponse pg forgets us, so ReadyForQuery is awaited here. */
@@ -155,23 +165,44 @@ export class CopyCommand implements Submittable {
 
   handleCopyInResponse(): void {}
 
-  handleRowDescription(): void {}
+  /** Rows of a statement that is no COPY: its ReadyForQuery tells. Within a COPY they are out of place. */
+  handleRowDescription(): void {
+    if (this.#direction !== undefined) this.#refuse('RowDescription')
+  }
 
-  handleDataRow(): void {}
+  handleDataRow(): void {
+    if (this.#direction !== undefined) this.#refuse('DataRow')
+  }
 
   handlePortalSuspended(): void {}
 
   handleCopyData(): void {
-    this.#error ??= new CopyError('COPY_PROTOCOL', 'CopyData came where none belongs')
-    this.#connection?.stream.destroy(this.#error)
+    this.#refuse('CopyData')
   }
 
   readonly #onCopyIn = (): void => this.#begin('in')
   readonly #onCopyOut = (): void => this.#begin('out')
+  readonly #onCopyDone = (): void => {
+    if (this.#direction !== 'out' || this.#hasCome) this.#refuse('CopyDone')
+    this.#hasCome = true
+  }
 
   #begin(direction: CopyDirection): void {
+    if (this.#direction !== undefined) {
+      this.#refuse(direction === 'in' ? 'CopyInResponse' : 'CopyOutResponse')
+      return
+    }
     this.#direction = direction
     this.#start.resolve(direction)
+  }
+
+  /** What the protocol does not allow here: the stream is out of step, so nothing of it can be trusted any more. */
+  #refuse(message: string): void {
+    const said = this.#tag === undefined ? `${message} came where none belongs` : MORE_THAN_ONE
+    this.#error ??= new CopyError('COPY_PROTOCOL', said)
+    this.#connection?.stream.destroy(this.#error)
+    this.#release()
+    this.#reject(this.#error)
   }
 
   /** In COPY IN the server swallows the Sync that came with Execute: once it is over, one more is due. */
@@ -184,6 +215,7 @@ export class CopyCommand implements Submittable {
   #release(): void {
     this.#connection?.removeListener('copyInResponse', this.#onCopyIn)
     this.#connection?.removeListener('copyOutResponse', this.#onCopyOut)
+    this.#connection?.removeListener('copyDone', this.#onCopyDone)
   }
 
   #reject(error: Error): void {

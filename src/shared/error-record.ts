@@ -51,4 +51,5 @@ const factsOf = (error: CopyError): Omit<CopyErrorFacts, 'cause'> => ({
   ...(error.receiver !== undefined && { receiver: error.receiver }),
   ...(error.sqlState !== undefined && { sqlState: error.sqlState }),
   ...(error.server !== undefined && { server: error.server }),
+  retryable: error.retryable,
 })

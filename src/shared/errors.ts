@@ -1,16 +1,22 @@
+import { isRetryable } from './retryable.js'
+
 /** Stable names of everything that can go wrong; one a decision that a caller may want to make. */
 export type CopyErrorCode =
   | 'COPY_OPTION' // an option or argument is not legal
   | 'COPY_STATE' // a call that does not fit the moment, such as iterating a closed manager
   | 'COPY_CONNECT' // no connection: name lookup, refused, authentication, deadline
+  | 'COPY_TLS' // no connection: encryption, or the server's certificate, is not as the user asked
   | 'COPY_CONNECTION_LOST' // a connection ended in the middle of its work
   | 'COPY_SERVER' // the server answered with an error: see sqlState
   | 'COPY_PROTOCOL' // the server sent what the protocol does not allow here
   | 'COPY_COUNT_MISMATCH' // rows at the two ends differ
   | 'COPY_STALLED' // a receiver took nothing for as long as deadlines.stall allows
+  | 'COPY_LAG' // a receiver held up the others for longer than `lag` allows
+  | 'COPY_TIMEOUT' // COPY did not begin within deadlines.start, or was not completed within deadlines.finish
+  | 'COPY_CHECK' // the command's look at both ends, before the copy, found what would make it fail
   | 'COPY_CALLABLE' // the user's function or iterable threw: see cause
   | 'COPY_WORKER' // a worker thread ended or failed
-  | 'COPY_IN_DOUBT' // the connection was lost after COMMIT was sent: it may be committed or not
+  | 'COPY_IN_DOUBT' // COMMIT was sent, its answer was lost, and the server could not be asked: it may be committed or not
   | 'COPY_COMMIT' // COMMIT was not answered with COMMIT
   | 'COPY_PRODUCER_FAULT'
   | 'COPY_RECEIVER_FAULT'
@@ -47,12 +53,20 @@ export interface CopyErrorFacts {
   readonly sqlState?: string
   /** What else the server said. */
   readonly server?: ServerFields
+  /** Decided by the other facts unless given. */
+  readonly retryable?: boolean
 }
 
 /** Every error of this package. `code` and the facts are stable; the message is for people. */
 export class CopyError extends Error {
   override readonly name: string = 'CopyError'
   readonly code: CopyErrorCode
+  /**
+   * Whether the same might go well when it is tried again without anybody's help: a connection that was lost or cannot
+   * be made now, a server that restarts or has no connection left (57P01, 57P02, 57P03, 53300), a deadlock or
+   * serialization failure (40P01, 40001), a lag fault. It is what `retry` goes by.
+   */
+  readonly retryable: boolean
   declare readonly phase?: CopyPhase
   declare readonly receiver?: string
   declare readonly sqlState?: string
@@ -61,6 +75,7 @@ export class CopyError extends Error {
   constructor(code: CopyErrorCode, message: string, facts: CopyErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
     this.code = code
+    this.retryable = facts.retryable ?? isRetryable({ ...facts, code })
     if (facts.phase !== undefined) this.phase = facts.phase
     if (facts.receiver !== undefined) this.receiver = facts.receiver
     if (facts.sqlState !== undefined) this.sqlState = facts.sqlState
@@ -102,6 +117,7 @@ export class ReceiverFault<R = unknown> extends CopyError {
     const names = [...faults.values()].map((fault) => fault.receiver ?? '?').join(', ')
     super('COPY_RECEIVER_FAULT', `${names}: ${first?.message ?? 'no fault given'}`, {
       ...(faults.size === 1 && first),
+      retryable: [...faults.values()].every((fault) => fault.retryable),
       cause: first,
     })
     this.faults = faults
@@ -119,9 +135,9 @@ const NOTHING: CopyRemains = { committed: [], warnings: [] }
 /** The copy was ended on purpose: the loop was left, `close()` was called, or the signal fired (its reason is the cause). */
 export class CopyAborted extends CopyError {
   override readonly name = 'CopyAborted'
-  /** Names of the receivers whose COMMIT had been answered before: their data is visible. */
+  /** Names of the receivers that are committed, by the answer or, where that was lost, by what the server says: their data is visible. */
   readonly committed: readonly string[]
-  /** What failed while letting go, such as the producer's own `close()`. */
+  /** What failed while letting go, such as the producer's own `close()`; COMMITs whose answer was lost, which are done. */
   readonly warnings: readonly CopyError[]
 
   constructor(message: string, facts: CopyErrorFacts = {}, left: CopyRemains = NOTHING) {
@@ -134,14 +150,16 @@ export class CopyAborted extends CopyError {
 /** The copy could not be completed. Its cause is the ProducerFault or the ReceiverFault that decided it. */
 export class CopyFailed extends CopyError {
   override readonly name = 'CopyFailed'
-  /** Names of the receivers whose COMMIT had been answered before: their data is visible. */
+  /** Names of the receivers that are committed, by the answer or, where that was lost, by what the server says: their data is visible. */
   readonly committed: readonly string[]
-  /** What failed while letting go, such as the producer's own `close()`. */
+  /** What failed while letting go, such as the producer's own `close()`; COMMITs whose answer was lost, which are done. */
   readonly warnings: readonly CopyError[]
 
   constructor(cause: CopyError, left: CopyRemains = NOTHING) {
     super('COPY_FAILED', `the copy failed: ${cause.message}${alreadyCommitted(left.committed)}`, {
       ...cause,
+      // once more would load those a second time
+      retryable: cause.retryable && left.committed.length === 0,
       cause,
     })
     this.committed = left.committed

@@ -1,6 +1,7 @@
 import type { ConnectionData } from './connection-data.js'
 import type { ErrorRecord } from './error-record.js'
 import type { ServerEvent } from './server-events.js'
+import type { StepLimits } from './step-limits.js'
 
 /**
  * Why a receiver gives up what it began. It ends in the log of the receiver's server, so it is one of these sentences
@@ -19,7 +20,13 @@ export type AbortReason =
 /** What main tells a receiver. Control travels by these; data never does. */
 export type ReceiverCommand =
   /** Take part in a pass: begin, then take slices from this sequence on. */
-  | { readonly type: 'begin'; readonly pass: number; readonly sequence: number; readonly stallMs: number }
+  | {
+      readonly type: 'begin'
+      readonly pass: number
+      readonly sequence: number
+      readonly stallMs: number
+      readonly slowMs: number
+    }
   /** The fault that was reported as resumable is mended: go on from the read cursor. */
   | { readonly type: 'reconcile' }
   | { readonly type: 'commit' }
@@ -35,6 +42,10 @@ export interface Completion {
   readonly command?: string
   /** Transaction id, by which the outcome of a lost COMMIT can be asked. */
   readonly transactionId?: string
+  /** Which server that id is of; undefined where the user may not learn it. */
+  readonly cluster?: string
+  /** How far that server's log had come by then; known where `cluster` is. */
+  readonly walPosition?: string
   /** Whether a COMMIT is still to come. Callables, null receivers and users' clients have none. */
   readonly commits: boolean
 }
@@ -55,14 +66,13 @@ export type ReceiverReport =
 
 /** What a worker thread needs to become one receiver, besides its port and its ring ticket: plain data. */
 export type ReceiverPlan =
-  | {
+  | (StepLimits & {
       readonly kind: 'statement'
       readonly connection: ConnectionData
       readonly statement: string
       readonly before: readonly string[]
       readonly after: readonly string[]
       readonly settings: Readonly<Record<string, string | number | boolean>>
-      readonly connectMs: number
-    }
+    })
   | { readonly kind: 'module'; readonly url: string; readonly exportName: string; readonly zeroCopy: boolean }
   | { readonly kind: 'null' }

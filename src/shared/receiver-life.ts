@@ -2,6 +2,7 @@ import { Attempt } from './attempt.js'
 import { Drain } from './drain.js'
 import type { AbortReason, ReceiverCommand, ReceiverReport } from './messages.js'
 import { RingReader, type RingTicket } from './ring-reader.js'
+import { SlowWatch, type Standing } from './slow-watch.js'
 import { StallWatch } from './stall-watch.js'
 import type { Target } from './target.js'
 
@@ -26,6 +27,7 @@ export class ReceiverLife {
   #target: Target | undefined
   #drain: Drain | undefined
   #attempt = new Attempt()
+  #slow: SlowWatch | undefined
   #end!: () => void
 
   /** @param makeTarget called at the first begin */
@@ -72,10 +74,16 @@ export class ReceiverLife {
     }
   }
 
-  async #begin({ pass, sequence, stallMs }: Begin, attempt: Attempt): Promise<void> {
+  async #begin({ pass, sequence, stallMs, slowMs }: Begin, attempt: Attempt): Promise<void> {
     const target = await this.#make()
     if (attempt.aborted) return
-    await target.open(pass)
+    const slow = new SlowWatch(
+      slowMs,
+      () => target.examine?.(),
+      (event) => this.#report({ type: 'event', event }),
+    )
+    this.#slow = slow
+    await slow.during(() => ({ phase: target.phase ?? 'start' }), target.open(pass))
     if (attempt.aborted) return
     this.#report({ type: 'receiving', pass })
     const reader = new RingReader(this.#ticket, sequence)
@@ -83,15 +91,20 @@ export class ReceiverLife {
     const watch = new StallWatch(reader, stallMs, (cause) => this.#resumable(cause, attempt))
     try {
       // 'stopped': the copy was given up; main says what next
-      if ((await this.#take(reader, target, attempt)) === 'stopped') return
+      const taking = this.#take(reader, target, attempt)
+      if ((await slow.during(() => standingOf(reader, attempt), taking)) === 'stopped') return
     } finally {
       watch.stop()
     }
     // a stall that nobody has decided about: completing now would go over the caller's head
     await attempt.decided
     if (attempt.aborted) return
-    const completion = await Promise.race([target.complete(), target.failed])
-    if (!attempt.aborted) this.#report({ type: 'completed', completion })
+    const completing = Promise.race([target.complete(), target.failed])
+    const completion = await slow.during(() => ({ phase: 'complete' }), completing)
+    if (attempt.aborted) return
+    this.#report({ type: 'completed', completion })
+    // it waits for the others: that it is lost must be known before the first of them commits
+    await target.failed
   }
 
   /** The target, made at the first begin, or at the next one when that failed. */
@@ -135,12 +148,14 @@ export class ReceiverLife {
     // behind a ROLLBACK the server would answer COMMIT too, with a warning only
     if (attempt.aborted) return
     const target = this.#target as Target
-    await Promise.race([target.commit(), target.failed])
+    const committing = Promise.race([target.commit(), target.failed])
+    await (this.#slow as SlowWatch).during(() => ({ phase: 'commit' }), committing)
     this.#report({ type: 'committed' })
   }
 
   async #abort(reason: AbortReason, deadlineMs: number, attempt: Attempt): Promise<void> {
     attempt.abort()
+    this.#slow?.stop()
     this.#drain?.stop()
     const aligned = (await this.#target?.abort(reason, deadlineMs)) ?? true
     // a callable that settles later than its deadline must not move the cursor of another pass
@@ -148,3 +163,7 @@ export class ReceiverLife {
     this.#report({ type: 'aborted', aligned })
   }
 }
+
+/** Progress is due while a slice was handed out and not released, and no fault waits for a decision. */
+const standingOf = (reader: RingReader, attempt: Attempt): Standing | undefined =>
+  reader.inFlight === 0 || attempt.isHeld ? undefined : { phase: 'copy', mark: reader.released }

@@ -1,6 +1,8 @@
 import pg from 'pg'
 import { CopyError, type CopyErrorCode, type CopyPhase, SERVER_FIELDS, type ServerFields } from './errors.js'
 
+/** What pg says of a message that comes while it has asked for nothing. */
+const OUT_OF_PLACE = /^Received unexpected \w+ message from backend\.$/
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
 /**
@@ -24,6 +26,7 @@ export const toCopyError = (error: unknown, phase: CopyPhase): CopyError => {
   }
   const message =
     error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error)
+  if (OUT_OF_PLACE.test(message)) return new CopyError('COPY_PROTOCOL', message, { phase, cause: error })
   const code: CopyErrorCode = phase === 'connect' ? 'COPY_CONNECT' : 'COPY_CONNECTION_LOST'
   return new CopyError(code, clean(message), { phase, cause: error })
 }
@@ -41,6 +44,8 @@ export const sessionFault = (
 ): CopyError => {
   const fault = toCopyError(error, phase)
   if (fault.code !== 'COPY_CONNECTION_LOST') return fault
+  const first = lost && toCopyError(lost, phase)
+  if (first?.code === 'COPY_PROTOCOL') return first
   const cause = lost ?? fault.cause
   const said = cause instanceof Error ? cause.message : fault.message
   return new CopyError(fault.code, `lost ${connection}: ${said}`, { phase, cause })
@@ -55,4 +60,5 @@ const serverFields = (error: pg.DatabaseError): ServerFields => {
   return fields
 }
 
-const clean = (text: string): string => text.replace(CONTROL_CHARACTERS, '\ufffd')
+/** Text of a server's, fit for a terminal and a log. */
+export const clean = (text: string): string => text.replace(CONTROL_CHARACTERS, '\ufffd')

@@ -1,6 +1,12 @@
 import type pg from 'pg'
+import { clean } from './server-error.js'
+import type { Slowness } from './slowness.js'
 
-/** A notice, notification or parameter change that the server sent on its own account. */
+/**
+ * A notice, notification or parameter change that the server sent on its own account; or that there is no progress.
+ * Control characters in a notice but for tab and newline are U+FFFD; a notification's payload is data, as somebody sent
+ * it.
+ */
 export type ServerEvent =
   | {
       readonly type: 'notice'
@@ -17,6 +23,7 @@ export type ServerEvent =
       readonly processId: number
     }
   | { readonly type: 'parameter'; readonly parameter: string; readonly value: string }
+  | Slowness
 
 type NoticeField = 'severity' | 'code' | 'message' | 'detail' | 'where'
 type Notice = { readonly [F in NoticeField]?: string | undefined }
@@ -28,7 +35,14 @@ type Notice = { readonly [F in NoticeField]?: string | undefined }
 export const onServerEvents = (client: pg.Client, tell: (event: ServerEvent) => void): (() => void) => {
   const onNotice = (notice: Notice): void => {
     const { severity = '', code = '', message = '', detail, where } = notice
-    tell({ type: 'notice', severity, code, message, ...(detail && { detail }), ...(where && { where }) })
+    tell({
+      type: 'notice',
+      severity: clean(severity),
+      code: clean(code),
+      message: clean(message),
+      ...(detail && { detail: clean(detail) }),
+      ...(where && { where: clean(where) }),
+    })
   }
   const onNotification = ({ channel, payload = '', processId }: pg.Notification): void => {
     tell({ type: 'notification', channel, payload, processId })

@@ -1,3 +1,4 @@
+import { BACKEND_ID, toBackendId } from './backend.js'
 import { CopyError } from './errors.js'
 import type { Session } from './session.js'
 
@@ -41,8 +42,11 @@ export const checkSettings = (settings: SessionSettings | undefined, option: str
   return settings ?? {}
 }
 
-/** Sets the pinned settings and the user's, the user's winning, for the transaction that has just begun. */
-export const applySettings = async (session: Session, settings: SessionSettings): Promise<void> => {
+/** Sets the pinned settings and the user's, the user's winning, for the transaction that has just begun; learns the session's backend with it. */
+export const applySettings = async (
+  session: Pick<Session, 'query' | 'serverVersion' | 'backend'>,
+  settings: SessionSettings,
+): Promise<void> => {
   const version = await session.serverVersion
   const since = Object.entries(PINNED_SINCE).filter(([, first]) => version >= first)
   const all = new Map<string, [name: string, value: string]>()
@@ -54,7 +58,8 @@ export const applySettings = async (session: Session, settings: SessionSettings)
     all.set(name.toLowerCase(), [name, String(value)])
   }
   const calls = [...all.values()].map(([name, value]) => `set_config(${quote(name)}, ${quote(value)}, true)`)
-  await session.query(`SELECT ${calls.join(', ')}`, 'start')
+  const [row] = await session.query(`SELECT ${[...BACKEND_ID, ...calls].join(', ')}`, 'start')
+  session.backend = toBackendId(row)
 }
 
 /** An SQL literal that does not depend on standard_conforming_strings. */

@@ -1,17 +1,30 @@
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
+import type { BackendId } from './backend.js'
 import { type ConnectionData, describeServer } from './connection-data.js'
 import { CopyCommand, type CopyProtocol } from './copy-command.js'
 import { CopyError, type CopyPhase } from './errors.js'
+import { ServerConnection } from './server-connection.js'
 import { sessionFault, toCopyError } from './server-error.js'
 import { onServerEvents, type ServerEvent } from './server-events.js'
+import { guardWire } from './wire-guard.js'
+
+/**
+ * PostgreSQL's default is 4,096 rounds; this many take about half a second. A server may ask for 2^31 - 1, which would
+ * burn a quarter of an hour before anything is known of it.
+ */
+const MAX_SCRAM_ITERATIONS = 1_000_000
+
+/** The server lets nobody in this way, such as for want of a line in its pg_hba.conf; 28P01 would be the same again. */
+const INVALID_AUTHORIZATION = '28000'
 
 export interface SessionOptions {
   /** How long connecting and authenticating may take, in milliseconds; 0 for no limit. */
   readonly connectMs: number
   /** Gives up connecting. */
   readonly signal?: AbortSignal
-  /** Makes the socket; pg's own kind unless given. */
+  /** Makes the socket of a connection that is not encrypted; pg's own kind unless given. */
   readonly makeSocket?: () => Duplex
 }
 
@@ -22,54 +35,97 @@ export interface SessionOptions {
 export class Session {
   readonly #client: pg.Client
   readonly #server: string
+  /** Whether it speaks TLS, which a policy may leave to the server. */
+  readonly isEncrypted: boolean
+  /** Its backend, once the server was asked. */
+  backend: BackendId | undefined
   #closed: Promise<void>
   #lost: Error | undefined
 
-  private constructor(client: pg.Client, server: string) {
+  private constructor(client: pg.Client, server: string, isEncrypted: boolean) {
     this.#client = client
     this.#server = server
+    this.isEncrypted = isEncrypted
     this.#closed = new Promise((resolve) => client.once('end', () => resolve()))
-    // a lost connection also emits 'error' on the client: unheard, it would end the process
+    guardWire(client.connection)
+    // a lost connection also emits 'error' on the client: unheard, it would end the process. So does a message that
+    // comes when nothing was asked, behind which pg takes no query but leaves the socket open
     client.on('error', (error) => {
       this.#lost ??= error
+      this.destroy()
     })
   }
 
   /**
-   * Connects and authenticates.
-   * @throws CopyError COPY_CONNECT, with the server's SQLSTATE where it sent one
+   * Connects and authenticates, as often as the connection's TLS policy says: the next way when a server refuses one.
+   * @throws CopyError COPY_CONNECT, with the server's SQLSTATE where it sent one; COPY_TLS; COPY_PROTOCOL
    */
   static async open(data: ConnectionData, options: SessionOptions): Promise<Session> {
+    const began = performance.now()
+    const attempts = data.tls?.attempts ?? ['plain']
+    let before = ''
+    for (const [i, attempt] of attempts.entries()) {
+      const tls = attempt === 'tls' ? data.tls : undefined
+      const connection = new ServerConnection({
+        host: data.host,
+        tls,
+        auth: data.auth,
+        pg: tls === undefined ? { stream: options.makeSocket } : {},
+      })
+      const leftMs =
+        options.connectMs && Math.max(1, Math.ceil(began + options.connectMs - performance.now()))
+      try {
+        return await Session.#connect(connection, data, options, leftMs)
+      } catch (error) {
+        const fault = toCopyError(error, 'connect')
+        const next = attempts[i + 1]
+        if (next !== undefined && !options.signal?.aborted && (connection.tlsFailed || isRefusal(fault))) {
+          before += `; before, ${attempt === 'tls' ? 'with' : 'without'} TLS: ${fault.message}`
+          continue
+        }
+        const sentence = `cannot connect to ${describeServer(data)}: ${fault.message}${before}`
+        throw new CopyError(fault.code, sentence, { ...fault, cause: error })
+      }
+    }
+    throw new CopyError('COPY_OPTION', 'a TLS policy names no way to connect')
+  }
+
+  static async #connect(
+    connection: ServerConnection,
+    data: ConnectionData,
+    { connectMs, signal }: SessionOptions,
+    leftMs: number,
+  ): Promise<Session> {
+    const encrypted = connection.isEncrypted
     const client = new pg.Client({
-      host: data.host,
+      host: data.address ?? data.host,
       port: data.port,
       user: data.user,
       database: data.database,
       password: data.password,
-      ssl: data.ssl ?? false,
-      ...(data.sslNegotiation !== undefined && { sslnegotiation: data.sslNegotiation }),
+      // the connection sees to TLS by itself; pg must neither ask for it nor look into the environment
+      ssl: encrypted,
+      sslnegotiation: encrypted ? 'direct' : 'postgres',
+      enableChannelBinding: encrypted && data.auth?.channelBinding !== 'disable',
+      scramMaxIterations: MAX_SCRAM_ITERATIONS,
       application_name: data.applicationName,
       ...(data.options !== undefined && { options: data.options }),
-      connectionTimeoutMillis: options.connectMs,
-      keepAlive: true,
-      ...(options.makeSocket !== undefined && { stream: options.makeSocket }),
+      connection,
     } as pg.ClientConfig)
-    const session = new Session(client, describeServer(data))
+    const session = new Session(client, describeServer(data), encrypted)
     const giveUp = (): void => session.destroy()
-    options.signal?.addEventListener('abort', giveUp)
+    const deadline = session.#limitConnecting(connectMs, leftMs)
+    signal?.addEventListener('abort', giveUp)
     try {
       const connecting = client.connect()
-      if (options.signal?.aborted) giveUp()
+      if (signal?.aborted) giveUp()
       await connecting
     } catch (error) {
       session.destroy()
-      const fault = toCopyError(error, 'connect')
-      throw new CopyError(fault.code, `cannot connect to ${session.#server}: ${fault.message}`, {
-        ...fault,
-        cause: error,
-      })
+      throw error
     } finally {
-      options.signal?.removeEventListener('abort', giveUp)
+      clearTimeout(deadline)
+      signal?.removeEventListener('abort', giveUp)
     }
     return session
   }
@@ -149,10 +205,30 @@ export class Session {
     this.#client.connection.stream.destroy()
   }
 
+  /** Closes the socket at once; what is under way fails as a lost connection, with `why` as the reason. */
+  lose(why: string): void {
+    this.#client.connection.stream.destroy(new Error(why))
+  }
+
   get closed(): Promise<void> {
     return this.#closed
   }
+
+  /** From name lookup to ReadyForQuery: pg's own limit does not say whose it is. */
+  #limitConnecting(limitMs: number, leftMs: number): NodeJS.Timeout | undefined {
+    if (limitMs === 0) return undefined
+    return setTimeout(() => {
+      const { stream } = this.#client.connection
+      const what = (stream as Socket).connecting
+        ? 'no TCP connection'
+        : 'the server took the connection, but was not ready'
+      const error = new Error(`${what} within ${limitMs} ms (deadlines.connect)`)
+      stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
+    }, leftMs)
+  }
 }
+
+const isRefusal = ({ sqlState }: CopyError): boolean => sqlState === INVALID_AUTHORIZATION
 
 /** Values stay text: what we read is compared and passed on, never computed with. */
 export const RAW_TYPES: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value }

@@ -1,5 +1,7 @@
+import type { CopyPhase } from './errors.js'
 import type { Completion } from './messages.js'
 import type { RingSlice } from './ring-reader.js'
+import type { Examined } from './slowness.js'
 
 /**
  * What stands behind a receiver in its own thread: where slices go. The ring and the protocol with main are not its
@@ -7,6 +9,8 @@ import type { RingSlice } from './ring-reader.js'
  * open, send…, complete, commit; abort at any moment; open again for a further pass; end once.
  */
 export interface Target {
+  /** While `open` is under way, what it does: `connect` or `start`. To tell of a target that is slow. */
+  readonly phase?: CopyPhase
   /** Connects and begins; resolves when slices may be sent. */
   open(pass: number): Promise<void>
   /** Whether a slice that it did not take may be sent to it again. A server's connection is of no more use then. */
@@ -30,4 +34,9 @@ export interface Target {
    */
   abort(reason: string, deadlineMs: number): Promise<boolean>
   end(deadlineMs: number): Promise<void>
+  /**
+   * At any time: asks what a target that is slow waits for. `gone` when there is nothing to wait for any more and it
+   * has failed by itself. It must settle soon after `abort` or `end`.
+   */
+  examine?(): Promise<Examined | 'gone' | undefined>
 }

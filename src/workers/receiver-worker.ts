@@ -1,6 +1,8 @@
 import { type MessagePort, threadId } from 'node:worker_threads'
+import { startBeat } from '../shared/beat.js'
 import { toErrorRecord } from '../shared/error-record.js'
-import type { ReceiverCommand, ReceiverPlan, ReceiverReport } from '../shared/messages.js'
+import { checkCommand } from '../shared/message-shapes.js'
+import type { ReceiverPlan, ReceiverReport } from '../shared/messages.js'
 import { ReceiverLife, type Report } from '../shared/receiver-life.js'
 import type { RingTicket } from '../shared/ring-reader.js'
 import { makeTarget } from './make-target.js'
@@ -10,15 +12,18 @@ export interface ReceiverTask {
   readonly port: MessagePort
   readonly ticket: RingTicket
   readonly plan: ReceiverPlan
+  /** One cell, counted up by a timer of the thread: main watches whether it still turns. */
+  readonly beat: Int32Array
 }
 
 /** The worker's entry: called by the pool, settles when main has sent `end` and everything is let go. */
-export default async function receiverWorker({ port, ticket, plan }: ReceiverTask): Promise<void> {
+export default async function receiverWorker({ port, ticket, plan, beat }: ReceiverTask): Promise<void> {
   const post = (report: ReceiverReport): void => port.postMessage(report)
   const report = (report: Report): void => {
     if (report.type !== 'fault') post(report)
     else post({ type: 'fault', error: toErrorRecord(report.cause), resumable: report.resumable })
   }
+  const endBeat = startBeat(beat)
   post({ type: 'started', threadId })
   try {
     const life = new ReceiverLife(
@@ -26,9 +31,16 @@ export default async function receiverWorker({ port, ticket, plan }: ReceiverTas
       ticket,
       report,
     )
-    port.on('message', (command: ReceiverCommand) => life.obey(command))
+    port.on('message', (message: unknown) => {
+      try {
+        life.obey(checkCommand(message))
+      } catch (cause) {
+        report({ type: 'fault', cause, resumable: false })
+      }
+    })
     await life.over
   } finally {
+    endBeat()
     port.close()
   }
 }

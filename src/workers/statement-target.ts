@@ -1,3 +1,4 @@
+import { examineBackend } from '../shared/backend.js'
 import { cancelRequest } from '../shared/cancel-request.js'
 import type { CopyCommand } from '../shared/copy-command.js'
 import { completeCopyIn, runEach, takesData } from '../shared/copy-in.js'
@@ -7,7 +8,11 @@ import type { RingSlice } from '../shared/ring-reader.js'
 import type { ServerEvent } from '../shared/server-events.js'
 import { Session } from '../shared/session.js'
 import { applySettings } from '../shared/session-settings.js'
+import type { Examined } from '../shared/slowness.js'
+import { asideMs, finishedTooLate, startedTooLate, withinLimit } from '../shared/step-limits.js'
 import type { Target } from '../shared/target.js'
+import { answeredInTime } from './answered-in-time.js'
+import { ownTransaction } from './own-transaction.js'
 
 /** Slots on their way to one server: enough that the socket never runs dry, few enough that a slow one holds little. */
 const MAX_IN_FLIGHT = 4
@@ -17,8 +22,6 @@ const MAX_IN_FLIGHT = 4
  * terminated backend's 57P01 was always seen by a client that kept reading.
  */
 const LAST_WORDS_MS = 500
-
-const TRANSACTION_ID = 'SELECT pg_catalog.pg_current_xact_id()::text'
 
 type StatementPlan = Extract<ReceiverPlan, { kind: 'statement' }>
 
@@ -32,11 +35,12 @@ export class StatementTarget implements Target {
   #command: CopyCommand | undefined
   #phase: CopyPhase = 'connect'
   #writes = 0
-  #transactionId = 'unknown'
   /** Fired by abort: whatever is under way sends nothing more. */
   #stop = new AbortController()
   /** The open or complete under way; settles in any case. */
   #work: Promise<unknown> = Promise.resolve()
+  /** What is left of the time to finish, for COMMIT. */
+  #commitMs = 0
   #allSent: (() => void) | undefined
   #failed: Promise<never> = new Promise(() => undefined)
   #fail: (error: unknown) => void = () => undefined
@@ -50,13 +54,17 @@ export class StatementTarget implements Target {
     return this.#failed
   }
 
+  get phase(): CopyPhase {
+    return this.#phase
+  }
+
   open(): Promise<void> {
     this.#stop = new AbortController()
     return this.#working(this.#open(this.#stop.signal))
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { connection, connectMs, statement, before, settings } = this.#plan
+    const { connection, connectMs, startMs } = this.#plan
     // a further pass begins on a connection of its own: what is left of the last one is none of its business
     await this.#session?.end(LAST_WORDS_MS)
     this.#session = undefined
@@ -70,6 +78,12 @@ export class StatementTarget implements Target {
     this.#session = session
     session.onServerEvent(this.#event)
     this.#phase = 'start'
+    const starting = this.#working(this.#start(session, signal))
+    await withinLimit(starting, startMs, () => this.#late(startedTooLate(session.server, startMs)))
+  }
+
+  async #start(session: Session, signal: AbortSignal): Promise<void> {
+    const { statement, before, settings } = this.#plan
     await session.query('BEGIN', 'start')
     await applySettings(session, settings)
     await runEach(session, before, 'start', signal)
@@ -97,8 +111,15 @@ export class StatementTarget implements Target {
     })
   }
 
-  complete(): Promise<Completion> {
-    return this.#working(this.#complete(this.#stop.signal))
+  async complete(): Promise<Completion> {
+    const { finishMs } = this.#plan
+    const { server } = this.#session as Session
+    const began = performance.now()
+    const completing = this.#working(this.#complete(this.#stop.signal))
+    const late = (): CopyError => this.#late(finishedTooLate(server, finishMs))
+    const completion = await withinLimit(completing, finishMs, late)
+    this.#commitMs = finishMs - (performance.now() - began)
+    return completion
   }
 
   async #complete(signal: AbortSignal): Promise<Completion> {
@@ -106,19 +127,14 @@ export class StatementTarget implements Target {
     const command = this.#command as CopyCommand
     this.#phase = 'complete'
     const completion = await completeCopyIn(session, command, this.#plan.after, signal)
-    const [id] = await runEach(session, [TRANSACTION_ID], 'complete', signal)
-    this.#transactionId = id?.[0] ?? 'unknown'
-    return { ...completion, commits: true, transactionId: this.#transactionId }
+    return { ...completion, commits: true, ...(await ownTransaction(session, signal)) }
   }
 
   async commit(): Promise<void> {
     const session = this.#session as Session
     this.#phase = 'commit'
-    const tag = await session.command('COMMIT', 'commit').catch((error: CopyError) => {
-      if (error.code !== 'COPY_CONNECTION_LOST') throw error
-      const doubt = `COMMIT had been sent for transaction ${this.#transactionId}, so it may be committed or not`
-      throw new CopyError('COPY_IN_DOUBT', `${error.message}; ${doubt}`, { phase: 'commit', cause: error })
-    })
+    const answer = session.command('COMMIT', 'commit')
+    const tag = await answeredInTime(answer, session, this.#plan.finishMs, this.#commitMs)
     if (tag !== 'COMMIT') {
       throw new CopyError('COPY_COMMIT', `${session.server} answered COMMIT with ${tag || 'nothing'}`, {
         phase: 'commit',
@@ -146,7 +162,25 @@ export class StatementTarget implements Target {
   }
 
   async end(deadlineMs: number): Promise<void> {
+    this.#stop.abort()
     await this.#session?.end(deadlineMs)
+  }
+
+  async examine(): Promise<Examined | 'gone' | undefined> {
+    const session = this.#session
+    if (session === undefined) return undefined
+    const { connection, connectMs } = this.#plan
+    return examineBackend(session, connection, { connectMs, signal: this.#stop.signal })
+  }
+
+  /** What runs past its deadline is cancelled, and nothing is sent behind it. */
+  #late(error: CopyError): CopyError {
+    if (this.#stop.signal.aborted) return error
+    this.#stop.abort()
+    const { client } = this.#session as Session
+    // until both have settled, what is sent could be hit by the request
+    this.#working(Promise.all([this.#work, cancelRequest(client, asideMs(this.#plan.connectMs))]))
+    return error
   }
 
   /** Brings the connection back to a message boundary and rolls back. @returns whether that worked */
@@ -159,7 +193,7 @@ export class StatementTarget implements Target {
           settled.then(() => true),
           new Promise((resolve) => setImmediate(resolve, false)),
         ])
-        if (!done) await cancelRequest(session.client, deadlineMs)
+        if (!done) await cancelRequest(session.client, Math.min(deadlineMs, asideMs(this.#plan.connectMs)))
         await settled
       }
       // the COPY may have begun only now: one that waits for its first row does not hear a cancel request

@@ -59,7 +59,10 @@ export const row = (largest: number, sizes: readonly number[]): fc.Arbitrary<Wir
 /** What a server may send among the rows: a notice, a changed parameter, a notification. */
 const aside: fc.Arbitrary<WireItem> = fc
   .tuple(fc.constantFrom('N', 'S', 'A'), fc.nat(60))
-  .map(([type, bytes]) => ({ isRow: false, bytes: message(type, filled(bytes, 1)) }))
+  .map(([type, bytes]) => {
+    const body = type === 'N' ? `M${'d'.repeat(bytes)}\0\0` : filled(bytes, 1)
+    return { isRow: false, bytes: message(type, body) }
+  })
 
 /** Up to `most` rows and other messages. */
 export const items = (most: number, largest: number, sizes: readonly number[]): fc.Arbitrary<WireItem[]> =>

@@ -30,7 +30,48 @@ test('every illegal option is refused at once, by name and with what is legal', 
     [manager({ ring: { slot: 3 } }), /option ring\.slot is unknown; known are slots, slotBytes/],
     [manager({ onfault: 'abort' }), /option onfault is unknown; known are signal, ring/],
     [manager({ deadlines: { connect: -1 } }), /deadlines\.connect must be milliseconds from 0/],
-    [manager({ deadlines: { connekt: 1 } }), /option deadlines\.connekt is unknown/],
+    [manager({ lag: { policy: 'kill' } }), /lag\.policy must be 'block' or 'drop', not kill/],
+    [manager({ lag: 3 }), /lag must be \{ policy: 'block' \} or \{ policy: 'drop', seconds \}/],
+    [manager({ lag: { policy: 'drop' } }), /lag\.seconds must be a number greater than 0/],
+    [
+      manager({ lag: { policy: 'drop', seconds: 0 } }),
+      /lag\.seconds must be .* under lag\.policy 'drop', not 0/,
+    ],
+    [manager({ lag: { policy: 'drop', seconds: '3' } }), /lag\.seconds must be a number/],
+    [manager({ lag: { policy: 'block', seconds: 3 } }), /lag\.seconds is for lag\.policy 'drop'/],
+    [manager({ lag: { polcy: 'drop' } }), /option lag\.polcy is unknown; known are policy, seconds/],
+    [manager({ retry: { times: 1 } }), /option retry is unknown/],
+    ...(
+      [
+        [{ times: -1 }, /retry\.times must be a whole number from 0 to 1000, not -1/],
+        [{ times: 1.5 }, /retry\.times must be a whole number/],
+        [{}, /retry\.times must be a whole number from 0 to 1000, not undefined/],
+        [{ times: 1, backoff: -1 }, /retry\.backoff must be milliseconds from 0 to 60000, not -1/],
+        [{ times: 1, backoff: 60_001 }, /retry\.backoff must be milliseconds from 0 to 60000/],
+        [{ times: 1, backof: 1 }, /option retry\.backof is unknown; known are times, backoff/],
+        [3, /retry must be \{ times, backoff \}/],
+      ] as [never, RegExp][]
+    ).map(([retry, text]): [() => unknown, RegExp] => [
+      () => copy({ from: new NullProducer(), to: [new NullReceiver()], retry }),
+      text,
+    ]),
+    [
+      manager({ deadlines: { connekt: 1 } }),
+      /option deadlines\.connekt is unknown; known are connect, start, stall, finish, abort, resolve, thread, slow/,
+    ],
+    [
+      manager({ deadlines: { start: '1s' } }),
+      /deadlines\.start must be milliseconds from 0 to 2147483647, not 1s/,
+    ],
+    [
+      manager({ deadlines: { finish: Number.NaN } }),
+      /deadlines\.finish must be milliseconds from 0 to \d+, not NaN/,
+    ],
+    [
+      manager({ deadlines: { slow: 2 ** 31 } }),
+      /deadlines\.slow must be milliseconds from 0 to \d+, not 2147483648/,
+    ],
+    [manager({ deadlines: { abort: 0 } }), /deadlines\.abort must be at least 1 millisecond, not 0/],
     [manager({ signal: {} }), /signal must be an AbortSignal/],
     [manager({ session: { 'work mem': 1 } }), /session: "work mem" is no name of a server setting/],
     [

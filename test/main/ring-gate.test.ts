@@ -124,6 +124,35 @@ test('a receiver is idle when it has let go of all that is published', () => {
   assert.equal(gateOf().gate.anyIdle(0), false)
 })
 
+test('those hold up others whose slot the writer asked for in vain while another has taken all there is', () => {
+  const { gate, set } = gateOf(0, 1, 2)
+  assert.deepEqual(gate.holdingUp, [], 'nobody asked')
+  gate.isFree(SLOTS)
+  assert.deepEqual(gate.holdingUp, [], 'all are busy with what is published')
+  set(2, SLOTS - 1)
+  assert.deepEqual(gate.holdingUp, [0])
+  set(0, 1)
+  assert.deepEqual(gate.holdingUp, [], 'it has moved')
+  gate.isFree(SLOTS)
+  assert.deepEqual(gate.holdingUp, [], 'the slot was free')
+  set(2, SLOTS)
+  gate.isFree(SLOTS + 1)
+  assert.deepEqual(gate.holdingUp, [0, 1], 'two hold the same slot')
+  gate.remove(2)
+  assert.deepEqual(gate.holdingUp, [], 'nobody else is left')
+})
+
+test('nobody holds up others while the caller does not take', () => {
+  const { gate, set } = gateOf(0, SLOTS - 1)
+  gate.take(0)
+  gate.isFree(SLOTS)
+  assert.deepEqual(gate.holdingUp, [])
+  gate.take(1)
+  assert.deepEqual(gate.holdingUp, [0])
+  set(0, 1)
+  assert.deepEqual(gate.holdingUp, [])
+})
+
 test('a wait for a slot ends when the slow receiver lets go, not when another does', async () => {
   const { gate, set } = gateOf(0, 2)
   const change = gate.change(SLOTS)

@@ -22,7 +22,7 @@ test('a life that is ended while its target is being made is over when that has 
   life.over.then(() => {
     over = true
   })
-  life.obey({ type: 'begin', pass: 1, sequence: 0, stallMs: 0 })
+  life.obey({ type: 'begin', pass: 1, sequence: 0, stallMs: 0, slowMs: 0 })
   life.obey({ type: 'abort', reason: 'the copy was aborted', deadlineMs: 100 })
   life.obey({ type: 'end', deadlineMs: 100 })
   await turn()

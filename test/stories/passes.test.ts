@@ -184,10 +184,11 @@ test('story 20: a source that can run only once refuses both, and the copy goes 
   const faulty = new CallReceiver(() => {
     throw new Error('no')
   })
-  const manager = new CopyManager(new IteratorProducer([['1\tone\n'], ['2\ttwo\n']]), [
-    intoTable(first, 't'),
-    faulty,
-  ])
+  const rows = (function* () {
+    yield ['1\tone\n']
+    yield ['2\ttwo\n']
+  })()
+  const manager = new CopyManager(new IteratorProducer(rows), [intoTable(first, 't'), faulty])
   const { faults } = await iterate(manager, {
     cycle: once(() => {
       assert.throws(() => manager.attach(new NullReceiver()), refused(/can run only once/))

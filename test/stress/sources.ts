@@ -1,7 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { CopyOutIntake } from '../../src/main/copy-out-intake.js'
 import type { ProducerStream } from '../../src/main/producer-stream.js'
-import { copyData, copyDone, copyOutResponse, message, readyForQuery } from '../kernel/wire.js'
+import { copyData, copyDone, copyOutResponse, readyForQuery } from '../kernel/wire.js'
+import { notice } from '../support/backend-messages.js'
 import type { RowStream } from './row-stream.js'
 
 /** A source that delivers rows until `slices` are published or the stream is stopped. */
@@ -66,7 +67,7 @@ export const byReads: Source = async ({ stream, rows, random, slices }) => {
     for (let count = 1 + Math.floor(random() * 12); count > 0; count -= 1) {
       parts.push(copyData(rows.row(row)))
       row += 1
-      if (random() < 0.05) parts.push(message('N', Buffer.alloc(Math.floor(random() * 60), 'd')))
+      if (random() < 0.05) parts.push(notice('d'.repeat(Math.floor(random() * 60))))
     }
     await deliver(Buffer.concat(parts))
   }

@@ -135,11 +135,11 @@ export const until = async (isTrue: () => boolean | Promise<boolean>, what: stri
   }
 }
 
-/** What this comes to; fails when it comes to nothing within ten seconds. */
-export const inTime = async <T>(work: Promise<T>, what: string): Promise<T> => {
+/** What this comes to; fails when it comes to nothing within ten seconds, or the bound given. */
+export const inTime = async <T>(work: Promise<T>, what: string, boundMs = BOUND_MS): Promise<T> => {
   const settled = new AbortController()
-  const late = sleep(BOUND_MS, undefined, { signal: settled.signal }).then(
-    () => assert.fail(`${what}: not within ${BOUND_MS} ms`),
+  const late = sleep(boundMs, undefined, { signal: settled.signal }).then(
+    () => assert.fail(`${what}: not within ${boundMs} ms`),
     () => undefined as never,
   )
   try {

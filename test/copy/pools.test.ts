@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, test } from 'node:test'
+import pg from 'pg'
+import type { Server } from '../../scripts/postgres/server.js'
+import {
+  CopyFailed,
+  CopyManager,
+  copy,
+  type Receiver,
+  StatementProducer,
+  StatementReceiver,
+} from '../../src/index.js'
+import { startFleet } from '../support/fleet.js'
+import { cutInsteadOf, startProxy } from '../support/proxy.js'
+import { countRemains } from '../support/remains.js'
+import { soon } from '../support/soon.js'
+import { faultOf, iterate, once, terminateCopy, until } from '../support/story.js'
+
+const fleet = await startFleet(2)
+const { source } = fleet
+const [target, other] = fleet.targets as [Server, Server]
+const OUT = 'COPY t TO STDOUT'
+const IN = 'COPY t FROM STDIN'
+const SMALL = { slots: 2, slotBytes: 4096 }
+
+await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
+await source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 20000) AS i`)
+beforeEach(() => Promise.all(fleet.targets.map((server) => server.query('TRUNCATE t'))))
+
+const pools: pg.Pool[] = []
+const lost: Error[] = []
+afterEach(async () => {
+  // resolves only when every client was released
+  await soon(Promise.all(pools.splice(0).map((pool) => pool.end())), 'the pools end')
+  assert.deepEqual(lost.splice(0), [], 'an idle client of a pool failed')
+})
+
+const poolOf = (server: Server, options: pg.PoolConfig = {}): pg.Pool => {
+  const pool = new pg.Pool({ ...server.connection, application_name: 'the user', max: 2, ...options })
+  pool.on('error', (error) => lost.push(error))
+  pools.push(pool)
+  return pool
+}
+
+/** All of its clients are back, idle, in no transaction, answering, with no listener and no setting of ours. */
+const assertUntouched = async (pool: pg.Pool): Promise<void> => {
+  assert.deepEqual([pool.idleCount, pool.waitingCount], [pool.totalCount, 0])
+  const client = (await pool.connect()) as pg.PoolClient & pg.Client
+  try {
+    const { rows } = await client.query(
+      `SELECT current_setting('extra_float_digits') AS digits, current_setting('IntervalStyle') AS style,
+        now() = statement_timestamp() AS alone`,
+    )
+    assert.deepEqual(rows, [{ digits: '1', style: 'iso_8601', alone: true }])
+    assert.equal(client.listenerCount('notice') + client.listenerCount('notification'), 0)
+  } finally {
+    client.release()
+  }
+}
+
+const STYLE = { options: '-c IntervalStyle=iso_8601' }
+
+test('a pool at each end: a client is borrowed, its transaction is ours, and it comes back as it was', async () => {
+  const remains = countRemains()
+  const [from, to] = [poolOf(source, STYLE), poolOf(target, STYLE)]
+  const before = await to.query('SELECT pg_backend_pid() AS pid')
+  const { rows, receivers } = await copy({
+    from: { client: from, statement: OUT },
+    to: [
+      { client: to, statement: IN, before: ['TRUNCATE t'] },
+      { connection: other.connection, statement: IN },
+    ],
+  })
+  assert.equal(rows, 20_000)
+  assert.deepEqual(
+    receivers.map(({ state }) => state),
+    ['committed', 'committed'],
+  )
+  await fleet.assertEqual('t')
+  await assertUntouched(from)
+  await assertUntouched(to)
+  const after = await to.query('SELECT pg_backend_pid() AS pid')
+  assert.deepEqual(after.rows, before.rows)
+  assert.deepEqual([from.totalCount, to.totalCount], [1, 1])
+  await Promise.all(pools.splice(0).map((pool) => pool.end()))
+  await remains.assertNoneLeft()
+})
+
+test('session settings reach the transaction on a client of the pool', async () => {
+  const said: string[] = []
+  const show = "DO $$ BEGIN RAISE NOTICE '%', current_setting('work_mem'); END $$"
+  const receiver = { client: poolOf(target), statement: IN, before: [show] }
+  for (const session of [{ work_mem: '7MB' }, undefined]) {
+    const receivers = [new StatementReceiver({ ...receiver, ...(session && { session }) })]
+    const producer = new StatementProducer({
+      client: poolOf(source),
+      statement: 'COPY (SELECT 1, NULL WHERE false) TO STDOUT',
+    })
+    const manager = new CopyManager(producer, receivers, { session: { work_mem: '9MB' } })
+    manager.on('notice', ({ message }) => said.push(message))
+    await manager.run()
+  }
+  assert.deepEqual(said, ['7MB', '9MB'])
+})
+
+test('nothing is loaded by a pool when another target fails, and its client is of use again', async () => {
+  const pool = poolOf(target, STYLE)
+  await assert.rejects(
+    copy({
+      from: { connection: source.connection, statement: OUT },
+      to: [
+        { client: pool, statement: IN },
+        { connection: other.connection, statement: IN, after: ['SELECT 1/0'] },
+      ],
+    }),
+    CopyFailed,
+  )
+  await fleet.assertEmpty('t')
+  await assertUntouched(pool)
+  assert.equal(pool.totalCount, 1)
+})
+
+test('a client that fails is dropped, or reconciled from the start with another of the pool', async () => {
+  for (const isReconciled of [false, true]) {
+    const pool = poolOf(target, STYLE)
+    const receivers: Receiver[] = [
+      new StatementReceiver({ client: pool, statement: IN, name: 'pooled' }),
+      new StatementReceiver({ connection: other.connection, statement: IN, before: ['TRUNCATE t'] }),
+    ]
+    const manager = new CopyManager(
+      new StatementProducer({ client: poolOf(source), statement: OUT }),
+      receivers,
+      { ring: SMALL },
+    )
+    await manager.open()
+    const { faults } = await iterate(manager, {
+      cycle: once(() => terminateCopy(target, 't')),
+      fault: () =>
+        isReconciled ? manager.reconcile(receivers[0] as Receiver, { from: 'start' }) : undefined,
+    })
+    // whether a write or the server's last words come first is the network's
+    const { code, sqlState } = faultOf(faults[0], 'pooled')
+    assert.ok(code === 'COPY_CONNECTION_LOST' || sqlState === '57P01', `${code} ${sqlState}`)
+    assert.deepEqual(
+      manager.outcomes.map(({ state, passes }) => [state, passes]),
+      isReconciled
+        ? [
+            ['committed', 2],
+            ['committed', 1],
+          ]
+        : [
+            ['dropped', 1],
+            ['committed', 1],
+          ],
+    )
+    await assertUntouched(pool)
+    if (isReconciled) await fleet.assertEqual('t')
+  }
+})
+
+test('a pool without a free client is a fault in deadlines.connect, and keeps none waiting', async () => {
+  const pool = poolOf(target, { max: 1 })
+  const held = await pool.connect()
+  const { receivers } = await copy({
+    from: { connection: source.connection, statement: OUT },
+    to: [
+      { client: pool, statement: IN },
+      { connection: other.connection, statement: IN },
+    ],
+    deadlines: { connect: 1000 },
+    onFault: 'isolate',
+  })
+  const fault = receivers[0]?.fault
+  assert.deepEqual([fault?.code, fault?.phase], ['COPY_CONNECT', 'connect'])
+  assert.equal(fault?.message, 'the pool gave no client: no client became free within 1000 ms')
+  assert.equal(receivers[1]?.state, 'committed')
+  held.release()
+  // the one it had asked for has come back
+  await until(() => pool.idleCount === 1 && pool.waitingCount === 0, 'the client is free')
+  const down = new pg.Pool({ host: '127.0.0.1', port: 1 })
+  await assert.rejects(copy({ from: { client: down, statement: OUT }, to: [() => undefined] }), {
+    code: 'COPY_FAILED',
+    message: /the pool gave no client: connect ECONNREFUSED/,
+  })
+})
+
+test('a client that somebody released in a transaction is refused, and clean afterwards', async () => {
+  const pool = poolOf(target, { ...STYLE, max: 1 })
+  const client = await pool.connect()
+  await client.query('BEGIN; INSERT INTO t VALUES (0)')
+  client.release()
+  const copying = copy({
+    from: { connection: source.connection, statement: OUT },
+    to: [{ client: pool, statement: IN }],
+  })
+  await assert.rejects(copying, /in a transaction already: somebody released it/)
+  await fleet.assertEmpty('t')
+  await assertUntouched(pool)
+})
+
+test('an abort ends the wait for a lock, and for a client, and gives the client back', async () => {
+  const pool = poolOf(target, { ...STYLE, max: 1 })
+  const locker = await target.client()
+  try {
+    await locker.query('BEGIN; LOCK TABLE t')
+    const controller = new AbortController()
+    const to = { client: pool, statement: IN, before: ['TRUNCATE t'] }
+    const from = { connection: source.connection, statement: OUT }
+    const waiting = copy({ from, to: [to], signal: controller.signal })
+    await until(async () => {
+      const [row] = await target.query<{ n: string }>('SELECT count(*) AS n FROM pg_locks WHERE NOT granted')
+      return row?.n === '1'
+    }, 'it waits for the lock')
+    const behind = copy({ from, to: [to], signal: controller.signal })
+    await until(() => pool.waitingCount === 1, 'the other waits for a client')
+    const ends = [
+      assert.rejects(soon(waiting, 'the wait for the lock ends'), { code: 'COPY_ABORTED' }),
+      assert.rejects(soon(behind, 'the wait for a client ends'), { code: 'COPY_ABORTED' }),
+    ]
+    controller.abort()
+    await Promise.all(ends)
+  } finally {
+    await locker.end()
+  }
+  await until(() => pool.idleCount === pool.totalCount, 'all are free')
+  await assertUntouched(pool)
+})
+
+test('a COMMIT whose answer is lost leaves the target in doubt, and its client does not go back', async () => {
+  const proxy = await startProxy(target, cutInsteadOf('COMMIT'))
+  const pool = poolOf(target, proxy.connection)
+  try {
+    const { receivers } = await copy({
+      from: { connection: source.connection, statement: OUT },
+      to: [
+        { client: pool, statement: IN },
+        { connection: other.connection, statement: IN },
+      ],
+      onFault: 'isolate',
+    })
+    assert.deepEqual(
+      receivers.map(({ state }) => state),
+      ['in-doubt', 'committed'],
+    )
+    assert.equal(receivers[0]?.fault?.phase, 'commit')
+    // it was
+    await fleet.assertEqual('t')
+    await until(() => pool.totalCount === 0, 'the pool forgot the client')
+  } finally {
+    await proxy.close()
+  }
+})

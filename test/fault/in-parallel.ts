@@ -1,0 +1,20 @@
+/** Runs all, `width` at a time; the first failure is told with what it was about, and ends it. */
+export const inParallel = async <T>(
+  all: readonly T[],
+  width: number,
+  run: (one: T) => Promise<void>,
+): Promise<void> => {
+  const rest = [...all].reverse()
+  let failed = false
+  const lane = async (): Promise<void> => {
+    for (let one = rest.pop(); one !== undefined && !failed; one = rest.pop()) {
+      try {
+        await run(one)
+      } catch (error) {
+        failed = true
+        throw new Error(`${JSON.stringify(one)}: ${(error as Error).message}`, { cause: error })
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: width }, lane))
+}

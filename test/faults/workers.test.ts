@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, beforeEach, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import type { Server } from '../../scripts/postgres/server.js'
+import {
+  CallReceiver,
+  CopyAborted,
+  CopyFailed,
+  CopyManager,
+  type CopyManagerOptions,
+  ReceiverFault,
+  WorkerPool,
+} from '../../src/index.js'
+import { startFleet } from '../support/fleet.js'
+import { countRemains } from '../support/remains.js'
+import { assertSame, faultOf, fromTable, inTime, intoTable, iterate, until } from '../support/story.js'
+import { watchThreads } from '../support/threads.js'
+
+const fleet = await startFleet(2)
+const [first, second] = fleet.targets as [Server, Server]
+await fleet.everywhere('CREATE TABLE t (i int, s text)')
+// 6 MB: several rings of what these tests use
+await fleet.source.query(
+  'INSERT INTO t SELECT i, repeat(md5(i::text), 6) FROM generate_series(1, 30000) AS i',
+)
+beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
+
+const RING = { slots: 4, slotBytes: 64 * 1024 }
+/** A worker's end is its receiver's fault within this time; the row says 1 second, the machine may be busy. */
+const ENDS_MS = 3000
+
+const folder = mkdtempSync(join(tmpdir(), 'copyman-workers-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+const once = join(folder, 'once')
+process.env.COPYMAN_TEST_ONCE = once
+/** What misbehaves the first time does so again. */
+const again = () => rmSync(once, { force: true })
+beforeEach(again)
+
+const module = (exportName: string, file = 'misbehaving', zeroCopy = false): CallReceiver =>
+  new CallReceiver(new URL(`../fixtures/${file}.js`, import.meta.url), { name: 'bad', exportName, zeroCopy })
+
+const others = () => [intoTable(first, 't'), intoTable(second, 't')]
+const from = () => fromTable(fleet.source, 't')
+
+/** A copy into a misbehaving module and two servers, iterated to its end, the module reconciled from the start. */
+const brokenOnce = async (
+  bad: CallReceiver,
+  expected: { readonly code: string; readonly message: RegExp; readonly withinMs: number },
+  options: CopyManagerOptions = {},
+): Promise<void> => {
+  const remains = countRemains()
+  await using manager = new CopyManager(from(), [bad, ...others()], { ring: RING, ...options })
+  await manager.open()
+  const began = performance.now()
+  const { faults } = await inTime(
+    iterate(manager, {
+      fault: async (fault) => {
+        const error = faultOf(fault, 'bad')
+        assert.equal(error.code, expected.code, error.message)
+        assert.match(error.message, expected.message)
+        const ms = performance.now() - began
+        assert.ok(ms < expected.withinMs, `told after ${ms} ms`)
+        await manager.reconcile(bad, { from: 'start' })
+      },
+    }),
+    'the copy',
+  )
+  assert.equal(faults.length, 1)
+  assert.deepEqual(
+    manager.outcomes.map(({ state, passes }) => [state, passes]),
+    [
+      ['completed', 2],
+      ['committed', 1],
+      ['committed', 1],
+    ],
+  )
+  await manager.close()
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  await assertSame(fleet.all, 't')
+}
+
+for (const [exportName, code, message] of [
+  ['throws', 'COPY_CALLABLE', /not today/],
+  ['exits', 'COPY_WORKER', /exited with code: 7/],
+  ['exitsOnLastWords', 'COPY_WORKER', /exited with code: 0/],
+  ['rejectsUnheard', 'COPY_WORKER', /nobody hears this/],
+  ['throwsInTimer', 'COPY_WORKER', /nobody catches this/],
+] as const) {
+  test(`row 18: a module that ${exportName} is its own receiver's fault at once, and goes on in a new thread`, async () => {
+    await brokenOnce(module(exportName), { code, message, withinMs: ENDS_MS })
+  })
+}
+
+test("row 18: a thread that is out of memory is its own receiver's fault, and the process lives on", async () => {
+  // for threads that start from now on
+  setFlagsFromString('--max-old-space-size=48')
+  try {
+    const expected = { code: 'COPY_WORKER', message: /out of memory/i, withinMs: 10_000 }
+    // a heap that is nearly full stands still as well, while it is collected again and again
+    await brokenOnce(module('runsOutOfMemory'), expected, { deadlines: { thread: 0 } })
+  } finally {
+    setFlagsFromString('--max-old-space-size=2048')
+  }
+})
+
+test('row 18: a module that ends its thread when it is loaded can be reconciled from the start', async () => {
+  const expected = { code: 'COPY_WORKER', message: /exited with code: 3/, withinMs: ENDS_MS }
+  await brokenOnce(module('takes', 'exits-when-loaded'), expected)
+})
+
+test("row 18: under 'abort' a thread's end ends the copy, with nothing loaded anywhere", async () => {
+  const remains = countRemains()
+  await using manager = new CopyManager(from(), [module('exits'), ...others()], { ring: RING })
+  const error = await inTime(
+    manager.run().catch((error: unknown) => error),
+    'the copy',
+  )
+  assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+  assert.equal(faultOf(error.cause, 'bad').code, 'COPY_WORKER')
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  await fleet.assertEmpty('t')
+})
+
+test("row 18: a user's pool keeps its number of threads when some of them end", async () => {
+  await using pool = new WorkerPool({ threads: 3 })
+  for (const exportName of ['exits', 'rejectsUnheard', 'spins']) {
+    again()
+    await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t')))
+    const receivers = [module(exportName), ...others()]
+    await using manager = new CopyManager(from(), receivers, {
+      pool,
+      ring: RING,
+      deadlines: { thread: 1000 },
+    })
+    const result = await inTime(manager.run({ onFault: 'isolate' }), 'the copy')
+    assert.deepEqual(
+      result.receivers.map(({ state }) => state),
+      ['dropped', 'committed', 'committed'],
+    )
+    await assertSame(fleet.all, 't')
+  }
+  // it still has three threads to give: a copy that needs all of them gets them, and one that needs more is refused
+  await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t')))
+  const fine = [module('throws'), ...others()]
+  await inTime(new CopyManager(from(), fine, { pool }).run(), 'a copy into three')
+  await assertSame(fleet.all, 't')
+  await assert.rejects(new CopyManager(from(), [...fine, module('throws')], { pool }).run(), {
+    message: /has 3 threads, the copy needs 4/,
+  })
+})
+
+const SPIN = { code: 'COPY_WORKER', message: /stood still for \d+ ms and was ended/ }
+
+test("row 19: a module that spins is its receiver's fault within 6 s by the default deadline, and goes on in a new thread", async () => {
+  const threads = watchThreads()
+  try {
+    await brokenOnce(module('spins'), { ...SPIN, withinMs: 8000 })
+    // one more than receivers, and the one that spun has exited
+    assert.equal(threads.started.length, 4)
+    await until(() => threads.running.length === 0, 'all threads exit')
+  } finally {
+    threads.stop()
+  }
+})
+
+for (const [what, bad] of [
+  ['spins in microtasks', () => module('spinsInMicrotasks')],
+  ['spins when it is loaded', () => module('takes', 'spins-when-loaded')],
+  ['spins in a slot that it was lent', () => module('spins', 'misbehaving', true)],
+] as const) {
+  test(`row 19: a module that ${what} is its receiver's fault, and goes on in a new thread`, async () => {
+    await brokenOnce(bad(), { ...SPIN, withinMs: 6000 }, { deadlines: { thread: 1000 } })
+  })
+}
+
+test('row 19: a slot that was lent is not used again before its thread has exited', async () => {
+  const remains = countRemains()
+  const threads = watchThreads()
+  const options = { ring: RING, deadlines: { thread: 500, abort: 200 } }
+  await using manager = new CopyManager(from(), [module('blocks', 'misbehaving', true), ...others()], options)
+  try {
+    let exitedAt = Number.POSITIVE_INFINITY
+    let movedOnAt = Number.POSITIVE_INFINITY
+    let droppedAt = Number.POSITIVE_INFINITY
+    const look = setInterval(() => {
+      const { bytes, receivers } = manager.stats()
+      const now = performance.now()
+      if (threads.started.length > threads.running.length) exitedAt = Math.min(exitedAt, now)
+      if (bytes > RING.slots * RING.slotBytes) movedOnAt = Math.min(movedOnAt, now)
+      if (receivers[0]?.state === 'dropped') droppedAt = Math.min(droppedAt, now)
+    }, 5)
+    const { faults } = await inTime(iterate(manager), 'the copy').finally(() => clearInterval(look))
+    assert.match(faultOf(faults[0], 'bad').message, SPIN.message)
+    // the loop is not held up by a thread that cannot be ended; the ring is
+    assert.ok(droppedAt < exitedAt, 'dropped before its thread exited')
+    assert.ok(exitedAt <= movedOnAt, 'moved on before its thread exited')
+  } finally {
+    threads.stop()
+  }
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  await assertSame(fleet.all, 't')
+})
+
+test('row 19: a copy whose thread spins is aborted within its deadline', async () => {
+  for (const file of ['misbehaving', 'spins-when-loaded']) {
+    again()
+    const remains = countRemains()
+    const controller = new AbortController()
+    const options = { ring: RING, signal: controller.signal, deadlines: { thread: 0, abort: 300 } }
+    const exportName = file === 'misbehaving' ? 'spins' : 'takes'
+    await using manager = new CopyManager(from(), [module(exportName, file), ...others()], options)
+    const running = manager.run().catch((error: unknown) => error)
+    await until(() => manager.stats().bytes > 0 || file !== 'misbehaving', 'it moves')
+    await until(() => existsSync(once), 'it spins')
+    controller.abort()
+    const began = performance.now()
+    assert.ok((await inTime(running, 'the end')) instanceof CopyAborted)
+    assert.ok(performance.now() - began < 6000)
+    await fleet.assertNoConnections()
+    await remains.assertNoneLeft()
+    await fleet.assertEmpty('t')
+  }
+})
+
+test('row 19: a thread that spins when its part is done keeps nobody from committing, nor from ending', async () => {
+  const remains = countRemains()
+  const barrier = await second.client()
+  try {
+    await barrier.query('SELECT pg_advisory_lock(1)')
+    const receivers = [
+      module('spinsLater'),
+      intoTable(first, 't'),
+      intoTable(second, 't', { after: ['SELECT pg_advisory_xact_lock(1)'] }),
+    ]
+    const options = { deadlines: { thread: 1000 } }
+    await using manager = new CopyManager(from(), receivers, options)
+    const threads = watchThreads()
+    const running = manager.run()
+    running.catch(() => undefined)
+    await until(() => threads.running.length === 3, 'three threads run')
+    await until(() => threads.running.length === 2, 'the one that spins was ended')
+    threads.stop()
+    await barrier.query('SELECT pg_advisory_unlock(1)')
+    const { receivers: ends } = await inTime(running, 'the copy')
+    // it spins in the first slice's timer: by then it may have been given all of them, or not
+    assert.ok(['completed', 'dropped'].includes(ends[0]?.state as string))
+    assert.deepEqual(
+      ends.slice(1).map(({ state }) => state),
+      ['committed', 'committed'],
+    )
+  } finally {
+    await barrier.end()
+  }
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  await assertSame(fleet.all, 't')
+})
+
+test('row 19: neither a busy main thread nor a module that computes with pauses is taken for one that spins', async () => {
+  const remains = countRemains()
+  let isBusy = false
+  const options = { ring: RING, deadlines: { thread: 1000 } }
+  await using manager = new CopyManager(from(), [module('computesWithPauses'), ...others()], options)
+  const { faults } = await inTime(
+    iterate(manager, {
+      cycle: async () => {
+        if (isBusy) return
+        isBusy = true
+        for (const busyMs of [2500, 600, 600, 600]) {
+          for (const end = performance.now() + busyMs; performance.now() < end; );
+          await new Promise(setImmediate)
+        }
+      },
+    }),
+    'the copy',
+  )
+  assert.deepEqual(faults, [])
+  await manager.close()
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  await assertSame(fleet.all, 't')
+})

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import {
+  CopyFailed,
+  CopyManager,
+  type CopyManagerOptions,
+  type CopyResult,
+  type Outcome,
+  ProducerFault,
+  type RingOptions,
+  StatementProducer,
+  StatementReceiver,
+  type StatementReceiverOptions,
+  type WorkerPool,
+} from '../../src/index.js'
+import type { ServerEvent } from '../../src/shared/server-events.js'
+import { type CopyFormat, optionsOf, tableOf } from './copied-rows.js'
+import { type Load, ScriptedServer, type ScriptedServerOptions } from './scripted-server.js'
+
+/** Nothing may keep a copy between scripted servers longer than this, however loaded the machine. */
+const HANG_MS = 60_000
+
+export interface ScriptedCopy {
+  readonly pool: WorkerPool
+  /** text, unless given. */
+  readonly format?: CopyFormat
+  /** Rows of the source's table; 20 unless given. */
+  readonly rows?: number
+  readonly source?: ScriptedServerOptions
+  /** The first target's. */
+  readonly target?: ScriptedServerOptions
+  /** The second target's. */
+  readonly other?: ScriptedServerOptions
+  readonly receivers?: Pick<StatementReceiverOptions, 'rowCount'>
+  readonly ring?: RingOptions
+  readonly deadlines?: NonNullable<CopyManagerOptions['deadlines']>
+  /** isolate, unless given. */
+  readonly onFault?: 'abort' | 'isolate'
+}
+
+/** What one copy between scripted servers came to, after all is let go. */
+export interface ScriptedOutcome {
+  readonly result: CopyResult | undefined
+  readonly error: unknown
+  /** What became of each target, also when the copy failed. */
+  readonly outcomes: readonly Outcome[]
+  readonly notices: readonly ServerEvent[]
+  readonly source: ScriptedServer
+  readonly targets: readonly [ScriptedServer, ScriptedServer]
+  /** All that the source's table holds. */
+  readonly whole: Buffer
+}
+
+/** One copy to two targets. Fails when it hangs, or leaves a connection open. */
+export const runScripted = async (
+  copy: ScriptedCopy,
+  check: (outcome: ScriptedOutcome) => void,
+): Promise<void> => {
+  const { pool, format = 'text', rows = 20 } = copy
+  const table = copy.source?.rows ?? tableOf(rows, format)
+  await using source = await ScriptedServer.start({ rows: table, count: rows, ...copy.source })
+  await using first = await ScriptedServer.start(copy.target)
+  await using second = await ScriptedServer.start(copy.other)
+  const targets = [first, second] as const
+  const options = optionsOf(format)
+  const manager = new CopyManager(
+    new StatementProducer({ connection: source.connection, statement: `COPY t TO STDOUT${options}` }),
+    targets.map(({ connection }, number) => {
+      const statement = `COPY t FROM STDIN${options}`
+      return new StatementReceiver({ connection, name: `target${number + 1}`, statement, ...copy.receivers })
+    }),
+    { pool, ...(copy.ring && { ring: copy.ring }), deadlines: { abort: 1000, ...copy.deadlines } },
+  )
+  const notices: ServerEvent[] = []
+  manager.on('notice', (event) => notices.push(event))
+  let result: CopyResult | undefined
+  let error: unknown
+  try {
+    result = await unlessHanging(manager.run({ onFault: copy.onFault ?? 'isolate' }))
+  } catch (thrown) {
+    error = thrown
+  }
+  await Promise.all([source, ...targets].map((server) => server.assertNoConnections()))
+  check({ result, error, outcomes: manager.outcomes, notices, source, targets, whole: Buffer.concat(table) })
+}
+
+/** What is visible on a target: nothing, or exactly the source's table, once. */
+export const loadedOf = (target: ScriptedServer, whole: Buffer): 'nothing' | 'all' => {
+  const [load, ...more] = target.loads as [Load?, ...Load[]]
+  assert.equal(more.length, 0, 'loaded twice')
+  if (load === undefined) return 'nothing'
+  assert.ok(load.payload.equals(whole), `a partial table: ${load.payload.length} of ${whole.length} bytes`)
+  return 'all'
+}
+
+/**
+ * Fails unless the producer's fault ended the copy: nothing is visible anywhere, and no target was told that the data
+ * is complete.
+ * @returns the fault
+ */
+export const producerFaultOf = ({ error, targets, whole }: ScriptedOutcome): ProducerFault => {
+  assert.ok(error instanceof CopyFailed, `not CopyFailed: ${String(error)}`)
+  assert.ok(error.cause instanceof ProducerFault, `not a ProducerFault: ${error.message}`)
+  assert.deepEqual(error.committed, [])
+  for (const target of targets) {
+    assert.equal(loadedOf(target, whole), 'nothing')
+    for (const session of target.sessions) assert.equal(session.has('c'), false, 'CopyDone was sent')
+  }
+  return error.cause
+}
+
+/** Fails unless the copy ended well and both targets hold the whole table. */
+export const assertWhole = ({ result, error, targets, whole }: ScriptedOutcome): void => {
+  assert.equal(error, undefined, (error as Error | undefined)?.message)
+  for (const { state } of result?.receivers ?? []) assert.equal(state, 'committed')
+  for (const target of targets) assert.equal(loadedOf(target, whole), 'all')
+}
+
+const unlessHanging = async <T>(copy: Promise<T>): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined
+  const hangs = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new assert.AssertionError({ message: 'the copy hangs' })), HANG_MS)
+  })
+  try {
+    return await Promise.race([copy, hangs])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,58 @@
+import type { Command } from 'commander'
+import { measure } from '../bench/measure.js'
+import { addBenchFlags, type BenchFlags, type BenchRequest, readBench } from '../bench/request.js'
+import { EXIT } from '../exit-status.js'
+import { bytes, count, duration } from '../progress/figures.js'
+import type { Shell } from '../shell.js'
+
+const EXAMPLES = `
+Examples:
+  How fast this machine moves rows to 1, 2 and 4 receivers that discard them, with no server at all:
+    copyman bench
+
+  From a server, read by COPY, to receivers that discard:
+    copyman bench --from postgres://db1/app --rows 100000
+
+  From a server into the first one and into both of two others, into temporary tables that are gone afterwards:
+    copyman bench --from postgres://db1/app --to postgres://db2/app --to postgres://db3/app --receivers 1,2 --rows 100000
+
+Nothing of it stays anywhere. For figures that compare, let nothing else run, and repeat it.
+`
+
+/** `copyman bench`. */
+export const addBenchCommand = (program: Command, shell: Shell, done: (status: number) => void): void => {
+  const command = program
+    .command('bench')
+    .summary('measure how fast rows go to 1, 2 and 4 receivers')
+    .description('Measures how fast rows go from one source to several receivers.')
+  addBenchFlags(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: BenchFlags) => done(await bench(readBench(flags), shell)))
+}
+
+const bench = async (request: BenchRequest, { output, interrupts }: Shell): Promise<number> => {
+  const { rows, rowBytes, json } = request
+  if (!json) {
+    output.result(
+      `${count(rows)} rows of ${bytes(rowBytes)} from ${request.from === undefined ? 'memory' : 'the source'}`,
+    )
+    output.result('receivers  seconds   read       delivered   rows/s')
+  }
+  for (const receivers of request.receivers) {
+    const { seconds, moved } = await measure(request, receivers, interrupts.signal)
+    const [read, delivered] = [moved / seconds, (moved * receivers) / seconds]
+    if (json) {
+      output.json({ type: 'bench', receivers, rows, rowBytes, seconds, bytes: moved, bytesPerSecond: read })
+      continue
+    }
+    const cells = [
+      String(receivers).padStart(9),
+      duration(seconds).padStart(7),
+      `${bytes(read)}/s`.padStart(11),
+      `${bytes(delivered)}/s`.padStart(11),
+      count(rows / seconds).padStart(10),
+    ]
+    output.result(cells.join('  '))
+  }
+  return EXIT.all
+}

@@ -1,0 +1,76 @@
+import type { Command } from 'commander'
+import { CopyError } from '../../index.js'
+import { EXIT } from '../exit-status.js'
+import { addCopyFlags, type Flags } from '../flags.js'
+import type { CopyPlan } from '../plan.js'
+import { prepare } from '../prepare.js'
+import { printPlan } from '../print-plan.js'
+import { readRequest } from '../read-request.js'
+import { Reporter } from '../report.js'
+import type { CopyRequest } from '../request.js'
+import { runCopy } from '../run-copy.js'
+import type { Shell } from '../shell.js'
+
+const EXAMPLES = `
+Examples:
+  One table into two servers, emptied first:
+    copyman copy --from postgres://db1/app --table events --to postgres://db2/app --to postgres://db3/app --truncate
+
+  What a query gives, into a table of another name:
+    copyman copy --from postgres://db1/app --query 'SELECT * FROM events WHERE id > 500' --to postgres://db2/app#recent
+
+  All or nothing, tried again when a connection is lost:
+    copyman copy --from postgres://db1/app --table events --to postgres://db2/app --to postgres://db3/app --truncate --on-fault abort --retry 3
+
+  A table into a packed file and a server at once, and the file into another server:
+    copyman copy --from postgres://db1/app --table events --to file:events.csv.gz --to postgres://db2/app --truncate
+    copyman copy --file events.csv.gz --to postgres://db3/app --to-table events --truncate
+
+  From standard input:
+    psql postgres://db1/app -c 'COPY events TO STDOUT' | copyman copy --file - --to postgres://db2/app#events --truncate
+
+  Dozens of targets, from a file:
+    copyman copy --config nightly.yaml
+
+      from: postgres://db1/app
+      table: events
+      truncate: true
+      to:
+        - postgres://db2/app
+        - { name: reporting, connection: postgres://db3/app, table: events }
+
+Exit status: 0 every target is loaded, 1 none, 2 wrong usage, 3 some, 4 a COMMIT is in doubt, 130 or 143 interrupted.
+A password in an argument can be seen by every user of this machine; those in PGPASSWORD and ~/.pgpass cannot.
+`
+
+/** `copyman copy`. */
+export const addCopyCommand = (program: Command, shell: Shell, done: (status: number) => void): void => {
+  const command = program
+    .command('copy')
+    .summary('load one table, query or file into any number of servers')
+    .description('Reads one table, query or file and loads any number of PostgreSQL servers from it at once.')
+  addCopyFlags(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: Flags) => done(await copyCommand(await readRequest(flags), shell)))
+}
+
+const copyCommand = async (request: CopyRequest, shell: Shell): Promise<number> => {
+  const reporter = new Reporter(shell.output, request)
+  let plan: CopyPlan
+  try {
+    plan = await prepare(request, shell)
+  } catch (error) {
+    if (!(error instanceof CopyError) || error.code === 'COPY_OPTION') throw error
+    return reporter.notBegun(request, [], error, shell.interrupts.status)
+  }
+  reporter.found(plan)
+  if (request.dryRun) {
+    printPlan(plan, shell.output)
+    return plan.leftOut.length === 0 ? EXIT.all : EXIT.none
+  }
+  if (plan.targets.length === 0 || (plan.leftOut.length > 0 && request.onFault === 'abort')) {
+    return reporter.notBegun(request, plan.leftOut, undefined, undefined)
+  }
+  const end = await runCopy(plan, shell, reporter)
+  return reporter.end(end, shell.interrupts.status)
+}

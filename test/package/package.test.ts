@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { startFleet } from '../support/fleet.js'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const LIMIT_MS = 120_000
+const run = promisify(execFile)
+
+/** Packs what was built, and installs it into an empty project as a user would. */
+const install = async (folder: string): Promise<{ tarball: string; files: string[] }> => {
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
+  const { stdout } = await run('npm', pack, { cwd: ROOT, timeout: LIMIT_MS, maxBuffer: 2 ** 24 })
+  const [packed] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }]
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'empty', private: true }))
+  const add = ['install', `./${packed.filename}`, '--prefer-offline', '--no-audit', '--no-fund']
+  await run('npm', add, { cwd: folder, timeout: LIMIT_MS })
+  return { tarball: join(folder, packed.filename), files: packed.files.map(({ path }) => path) }
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'copyman-package-'))
+after(() => rm(folder, { recursive: true, force: true }))
+const { tarball, files } = await install(folder)
+const fleet = await startFleet(1)
+await fleet.everywhere('CREATE TABLE t (i int)')
+await fleet.source.query('INSERT INTO t SELECT generate_series(1, 1000)')
+
+/** Runs a program of the project's, told the two servers' URLs. */
+const runProgram = async (name: string, text: string, ...flags: string[]): Promise<string> => {
+  await writeFile(join(folder, name), text)
+  const urls = fleet.all.map(({ url }) => url)
+  const { stdout, stderr } = await run(process.execPath, [...flags, name, ...urls], {
+    cwd: folder,
+    timeout: LIMIT_MS,
+  })
+  return stdout + stderr
+}
+
+const COPY = `copy({
+  from: { connection: process.argv[2], statement: 'COPY t TO STDOUT' },
+  to: [{ connection: process.argv[3], statement: 'COPY t FROM STDIN', before: ['TRUNCATE t'] }],
+})`
+
+test('the tarball holds the program, its types, its maps with their sources, and nothing else', async () => {
+  const others = files.filter(
+    (path) => !/^dist\/src\/(main|shared|workers|kernel|cli)\/|^dist\/src\/index\./.test(path),
+  )
+  assert.deepEqual(others.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+  for (const needed of ['dist/src/kernel/deframe.wasm', 'dist/src/workers/receiver-worker.js']) {
+    assert.ok(files.includes(needed), `${needed} is missing`)
+  }
+  const programs = files.filter((path) => path.endsWith('.js'))
+  for (const path of programs) {
+    assert.ok(files.includes(path.replace(/\.js$/, '.d.ts')), `${path} has no types`)
+    const map = JSON.parse(await readFile(join(ROOT, `${path}.map`), 'utf8')) as {
+      sourcesContent?: unknown[]
+    }
+    assert.ok(files.includes(`${path}.map`), `${path} has no map`)
+    assert.equal(typeof map.sourcesContent?.[0], 'string', `the map of ${path} lacks its source`)
+  }
+  const known = files.length - others.length - programs.length * 3
+  assert.equal(known, 1, `more than programs, types, maps and the kernel: ${files.join(' ')}`)
+})
+
+test('publint finds nothing', async () => {
+  const data = new Uint8Array(await readFile(tarball)).buffer
+  const { messages } = await publint({ pack: { tarball: data }, strict: true })
+  assert.deepEqual(messages, [])
+})
+
+test('attw finds nothing but that it is an ES module, which require loads as from Node 20.19', async () => {
+  const analysis = await checkPackage(createPackageFromTarballData(await readFile(tarball)))
+  assert.ok(analysis.types !== false, 'there are no types')
+  // the profile "esm-only"
+  const problems = analysis.problems.filter(({ kind }) => kind !== 'CJSResolvesToESM')
+  assert.deepEqual(problems, [])
+})
+
+test('a copy runs in a module', async () => {
+  const text = `import { copy } from 'copyman'\nconst { rows } = await ${COPY}\nconsole.log(rows)`
+  assert.equal(await runProgram('module.mjs', text), '1000\n')
+  await fleet.assertEqual('t')
+})
+
+test('a copy runs by require', async () => {
+  const text = `const { copy } = require('copyman')\n${COPY}.then(({ rows }) => console.log(rows))`
+  // Node 20 calls require of a module an experiment
+  assert.equal(await runProgram('required.cjs', text, '--no-warnings'), '1000\n')
+  await fleet.assertEqual('t')
+})
+
+test('a stack names the TypeScript source', async () => {
+  const text = `import { copy } from 'copyman'\nawait copy({ from: [], to: 1 }).catch(({ stack }) => console.log(stack))`
+  assert.match(await runProgram('stack.mjs', text, '--enable-source-maps'), /src\/main\/copy\.ts:\d+/)
+})
+
+test('the command runs', async () => {
+  const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  const { stdout } = await run(join(folder, 'node_modules/.bin/copyman'), ['--version'], {
+    timeout: LIMIT_MS,
+  })
+  assert.equal(stdout, `${version}\n`)
+})
+
+const USE = `
+  const rows: Rows = [{ id: 1 }]
+  const options: CopyOptions = {
+    from: fromRows(rows),
+    to: [{ connection: { host: 'db2' }, statement: 'COPY t FROM STDIN' }, ({ bytes }) => bytes.length],
+    onFault: (fault, manager) => manager.reconcile([...fault.faults.keys()][0] as Receiver),
+  }
+  copy(options).then((result) => {
+    const bytes: number = result.bytes
+    // @ts-expect-error: not in the types
+    result.byte
+    return bytes
+  })
+  // @ts-expect-error: neither connection nor client
+  copy({ from: { statement: 'COPY t TO STDOUT' }, to: [] })
+`
+const IMPORTS = "import { copy, type CopyOptions, fromRows, type Receiver, type Rows } from 'copyman'"
+
+test('the types serve every way of resolving modules, with no library but ES and Node', async () => {
+  await writeFile(join(folder, 'use.mts'), IMPORTS + USE)
+  await writeFile(join(folder, 'use.cts'), IMPORTS + USE)
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const base = [
+    '--noEmit',
+    '--strict',
+    '--exactOptionalPropertyTypes',
+    '--target',
+    'es2022',
+    '--types',
+    'node',
+  ]
+  const ways: [module: string, resolution: string, file: string][] = [
+    ['node16', 'node16', 'use.mts'],
+    ['esnext', 'bundler', 'use.mts'],
+    // require() of a module is known to TypeScript since 5.8, under these names
+    ['nodenext', 'nodenext', 'use.cts'],
+  ]
+  const compile = ([module, resolution, file]: (typeof ways)[number]): Promise<unknown> =>
+    run(
+      process.execPath,
+      [tsc, ...base, '--lib', 'es2022', '--module', module, '--moduleResolution', resolution, file],
+      {
+        cwd: folder,
+        timeout: LIMIT_MS,
+      },
+    ).catch(({ stdout }) => assert.fail(`${module}, ${resolution}, ${file}:\n${stdout}`))
+  for (const way of ways) await compile(way)
+})

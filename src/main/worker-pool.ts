@@ -1,6 +1,7 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { CopyError } from '../shared/errors.js'
+import { workerFile } from './worker-file.js'
 
 const DEFAULT_THREADS = 64
 const MAX_THREADS = 4096
@@ -11,9 +12,6 @@ export interface WorkerPoolOptions {
   /** How long an unused thread is kept for the next copy, in milliseconds; 10,000 unless given. */
   readonly idleMs?: number
 }
-
-/** The thread link: floors forbid to import the worker, so its address is all that main knows of it. */
-const WORKER_URL = new URL('../workers/receiver-worker.js', import.meta.url).href
 
 /**
  * Worker threads for receivers, shared by any number of managers: give one to several copies to start threads once.
@@ -39,7 +37,7 @@ export class WorkerPool {
     this.threads = threads
     this.#free = threads
     this.#piscina = new Piscina({
-      filename: WORKER_URL,
+      filename: workerFile(),
       minThreads: 0,
       maxThreads: threads,
       idleTimeout: idleMs,

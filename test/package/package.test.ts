@@ -25,6 +25,8 @@ const install = async (folder: string): Promise<{ tarball: string; files: string
   return { tarball: join(folder, packed.filename), files: packed.files.map(({ path }) => path) }
 }
 
+const BUNDLE = 'dist/src/workers/bundle/'
+
 const folder = await mkdtemp(join(tmpdir(), 'copyman-package-'))
 after(() => rm(folder, { recursive: true, force: true }))
 const { tarball, files } = await install(folder)
@@ -49,24 +51,32 @@ const COPY = `copy({
 })`
 
 test('the tarball holds the program, its types, its maps with their sources, and nothing else', async () => {
+  const bundled = files.filter((path) => path.startsWith(BUNDLE))
   const others = files.filter(
     (path) => !/^dist\/src\/(main|shared|workers|kernel|cli)\/|^dist\/src\/index\./.test(path),
   )
   assert.deepEqual(others.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
-  for (const needed of ['dist/src/kernel/deframe.wasm', 'dist/src/workers/receiver-worker.js']) {
-    assert.ok(files.includes(needed), `${needed} is missing`)
-  }
+  const needed = [
+    'dist/src/kernel/deframe.wasm',
+    'dist/src/workers/receiver-worker.js',
+    ...['receiver-worker.js', 'versions.json', 'LICENSES.txt'].map((name) => BUNDLE + name),
+  ]
+  for (const path of needed) assert.ok(files.includes(path), `${path} is missing`)
   const programs = files.filter((path) => path.endsWith('.js'))
   for (const path of programs) {
-    assert.ok(files.includes(path.replace(/\.js$/, '.d.ts')), `${path} has no types`)
+    if (!bundled.includes(path)) {
+      assert.ok(files.includes(path.replace(/\.js$/, '.d.ts')), `${path} has no types`)
+    }
     const map = JSON.parse(await readFile(join(ROOT, `${path}.map`), 'utf8')) as {
       sourcesContent?: unknown[]
     }
     assert.ok(files.includes(`${path}.map`), `${path} has no map`)
     assert.equal(typeof map.sourcesContent?.[0], 'string', `the map of ${path} lacks its source`)
   }
-  const known = files.length - others.length - programs.length * 3
-  assert.equal(known, 1, `more than programs, types, maps and the kernel: ${files.join(' ')}`)
+  const inBundle = bundled.filter((path) => path.endsWith('.js')).length
+  const known = files.length - others.length - programs.length * 3 + inBundle
+  // the kernel, and what the bundle says of itself
+  assert.equal(known, 3, `more than programs, types, maps and the kernel: ${files.join(' ')}`)
 })
 
 test('publint finds nothing', async () => {
@@ -94,6 +104,26 @@ test('a copy runs by require', async () => {
   // Node 20 calls require of a module an experiment
   assert.equal(await runProgram('required.cjs', text, '--no-warnings'), '1000\n')
   await fleet.assertEqual('t')
+})
+
+test('threads load pg from the bundle, but where another version of it or of its parser is installed', async () => {
+  const text = `import { copy } from 'copyman'\nconst { rows } = await ${COPY}\nconsole.log(rows)`
+  const client = join(folder, 'node_modules/pg/lib/client.js')
+  /** Where pg says that it is loaded, while the installed package of that name has another version. */
+  const loadedIn = async (updated?: string): Promise<string> => {
+    const version = join(folder, 'node_modules', updated ?? 'pg', 'package.json')
+    const [program, manifest] = await Promise.all([readFile(client, 'utf8'), readFile(version, 'utf8')])
+    const mark = "console.log(require('node:worker_threads').isMainThread ? 'main' : 'thread');"
+    await writeFile(client, mark + program)
+    if (updated !== undefined) await writeFile(version, manifest.replace(/"version": "/, '$&1'))
+    try {
+      return (await runProgram('bundled.mjs', text)).replaceAll('\n', ' ')
+    } finally {
+      await Promise.all([writeFile(client, program), writeFile(version, manifest)])
+    }
+  }
+  assert.equal(await loadedIn(), 'main 1000 ')
+  for (const updated of ['pg', 'pg-protocol']) assert.equal(await loadedIn(updated), 'main thread 1000 ')
 })
 
 test('a stack names the TypeScript source', async () => {

@@ -8,6 +8,10 @@ export interface Sample {
   readonly cpu: number
   /** Peak of resident memory in MiB, NaN where the system does not tell. */
   readonly peakMib: number
+  /** From the start of the process, or processes, to their end. */
+  readonly elapsed: number
+  /** CPU time of all else on the machine meanwhile, which is that of the servers; NaN where the system does not tell. */
+  readonly others: number
 }
 
 /** Each contender's samples, one of each round, in the order of the rounds. */

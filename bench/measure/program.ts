@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { busySeconds } from './busy.js'
 import type { Sample } from './in-turn.js'
 import { watchMemory } from './processes.js'
 
@@ -24,6 +25,7 @@ const cpuSeconds = (times: string): number => {
  */
 export const runScript = async (script: string, args: readonly string[] = []): Promise<Run> => {
   const begun = performance.now()
+  const busyBefore = busySeconds()
   const child = spawn('/bin/sh', ['-c', `set -e\n${script}\ntimes >&3`, 'sh', ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
@@ -34,14 +36,16 @@ export const runScript = async (script: string, args: readonly string[] = []): P
     textOf(child.stdio[3] as NodeJS.ReadableStream),
     once(child, 'close'),
   ])
-  const wall = (performance.now() - begun) / 1000
+  const elapsed = (performance.now() - begun) / 1000
+  const busy = busySeconds() - busyBefore
   const peakMib = memory.peakMib()
   if (child.exitCode !== 0)
     throw new Error(`${script.trim()} ended with ${child.exitCode}: ${output}${errors}`)
   process.stderr.write(errors)
   const last = output.trim().split('\n').at(-1) ?? ''
   const report = last.startsWith('{') ? (JSON.parse(last) as Report) : {}
-  return { wall: report.wall ?? wall, cpu: cpuSeconds(times), peakMib, report }
+  const cpu = cpuSeconds(times)
+  return { wall: report.wall ?? elapsed, cpu, peakMib, elapsed, others: busy - cpu, report }
 }
 
 /** Runs a program of bench/programs in a Node of its own. */

@@ -10,6 +10,9 @@ export interface NullPair {
   stop(): Promise<void>
 }
 
+/** How much payload frames of `mib` mebibytes hold. */
+export const payloadMib = (mib: number, rowBytes: number): number => (mib * rowBytes) / (rowBytes + 5)
+
 const jobBetween = (
   source: string,
   targets: readonly string[],

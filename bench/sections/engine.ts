@@ -1,10 +1,12 @@
-import { type Contender, copyman, floorAt, pgCopyStreams, pyCopyman } from '../contenders.js'
+import { type Contender, copyman, pgCopyStreams, pyCopyman } from '../contenders.js'
 import { CELL_HEADS, cellsOf, spread } from '../measure/figures.js'
 import { column, inTurn, type Sample, type Samples } from '../measure/in-turn.js'
 import { median, pairedRatio } from '../measure/statistics.js'
-import { externalPair, type NullPair, ownPair } from '../null/pair.js'
+import { externalPair, type NullPair, ownPair, payloadMib } from '../null/pair.js'
 import type { BenchOptions } from '../options.js'
-import { atLeast, atMost, type Bar, type Chart, type Section, type Table } from '../report/section.js'
+import { atLeast, type Bar, type Section, type Table } from '../report/section.js'
+import { charts, type Series } from './engine-charts.js'
+import { againstFloor } from './floor.js'
 
 const RECEIVERS = [1, 2, 4, 8, 16]
 const ROW_BYTES = [12, 100, 1000]
@@ -12,70 +14,9 @@ const ROW_BYTES = [12, 100, 1000]
 const PEER_SHARE = 4
 const PEER_RECEIVERS = [1, 2, 4]
 const MAX_NARROW_RECEIVERS = 4
-const GIB_IN_MIB = 1024
-
-/** Bars of wall time and CPU against the floor, by receivers. */
-const FLOOR_BARS = new Map([
-  [1, { wall: 1.2, cpu: 1.7 }],
-  [2, { wall: 1.0, cpu: 1.4 }],
-  [4, { wall: 0.85, cpu: 1.3 }],
-  [8, { wall: 0.75, cpu: 1.2 }],
-])
 
 const ratios = (ours: readonly Sample[], theirs: readonly Sample[], what: 'wall' | 'cpu'): number =>
   pairedRatio(column(ours, what), column(theirs, what)).median
-
-/** How much payload frames of `mib` mebibytes hold. */
-const payloadMib = (mib: number, rowBytes: number): number => (mib * rowBytes) / (rowBytes + 5)
-
-/** The floor beside copyman, receivers by receivers. */
-const againstFloor = async (
-  pair: NullPair & { port: number },
-  floor: string,
-  { rounds, mib }: BenchOptions,
-): Promise<{ table: Table; bars: Bar[]; series: Series }> => {
-  const rows: string[][] = []
-  const bars: Bar[] = []
-  const of = new Map<number, Samples<'copyman' | 'floor'>>()
-  for (const [receivers, bar] of FLOOR_BARS) {
-    const samples = await inTurn(
-      {
-        copyman: () => copyman.run(pair.job(100, mib, receivers)),
-        floor: floorAt(floor, pair.port, receivers),
-      },
-      rounds,
-    )
-    of.set(receivers, samples)
-    const wall = pairedRatio(column(samples.copyman, 'wall'), column(samples.floor, 'wall'))
-    const cpu = pairedRatio(column(samples.copyman, 'cpu'), column(samples.floor, 'cpu'))
-    const size = payloadMib(mib, 100)
-    rows.push([`${receivers}, copyman`, ...cellsOf(samples.copyman, size), spread(wall), spread(cpu)])
-    rows.push([`${receivers}, floor`, ...cellsOf(samples.floor, size), '1', '1'])
-    bars.push(atMost(`the floor, wall, ${receivers} receivers`, bar.wall, wall.median, ' ×'))
-    bars.push(atMost(`the floor, CPU, ${receivers} receivers`, bar.cpu, cpu.median, ' ×'))
-  }
-  const slope = (who: 'copyman' | 'floor', what: 'cpu' | 'peakMib'): number => {
-    const at = (receivers: number): number =>
-      median(column(of.get(receivers)?.[who] as readonly Sample[], what))
-    return (at(8) - at(1)) / 7
-  }
-  const further = slope('copyman', 'cpu') / slope('floor', 'cpu')
-  bars.push(atMost('each further receiver, CPU, one more write of the floor', 1.3, further, ' ×'))
-  bars.push(atMost('each further receiver, memory', 20, slope('copyman', 'peakMib'), ' MiB'))
-  return {
-    table: {
-      title: `Beside the floor: ${mib} MiB of frames of 100-byte rows between ${pair.name}`,
-      head: ['receivers', ...CELL_HEADS, 'wall to floor', 'CPU to floor'],
-      rows,
-    },
-    bars,
-    series: {
-      name: 'floor (one thread of C)',
-      mib: payloadMib(mib, 100),
-      of: [...of].map(([receivers, { floor }]) => [receivers, floor] as const),
-    },
-  }
-}
 
 /** copyman alone, for all numbers of receivers and row sizes. */
 const allShapes = async (
@@ -163,37 +104,6 @@ const againstPeers = async (
   }
 }
 
-/** Samples of one contender by receivers, of a payload of `mib`. */
-interface Series {
-  readonly name: string
-  readonly mib: number
-  readonly of: readonly (readonly [number, readonly Sample[]])[]
-}
-
-const charts = (series: readonly Series[]): Chart[] => {
-  const lines = (y: (samples: readonly Sample[], mib: number) => number): Chart['lines'] =>
-    series.map(({ name, mib, of }) => ({
-      name,
-      points: of.map(([receivers, samples]) => [receivers, y(samples, mib)] as const),
-    }))
-  return [
-    {
-      name: 'throughput',
-      title: 'One source into N receivers, between null ends',
-      yAxis: 'MiB/s of payload read',
-      lines: lines((samples, mib) => Math.round(mib / median(column(samples, 'wall')))),
-    },
-    {
-      name: 'cpu',
-      title: 'CPU for one source into N receivers, between null ends',
-      yAxis: 'CPU seconds per GiB read',
-      lines: lines((samples, mib) =>
-        Number(((median(column(samples, 'cpu')) * GIB_IN_MIB) / mib).toFixed(3)),
-      ),
-    },
-  ]
-}
-
 /** The null ends themselves: copyman between ours and between the foreign ones. */
 const endsCompared = async (
   own: NullPair,
@@ -234,7 +144,7 @@ export const engineSection = async (
     const series: Series[] = []
     if (foreign !== undefined && options.floor !== undefined) {
       const floor = await againstFloor(foreign, options.floor, options)
-      tables.push(floor.table)
+      tables.push(...floor.tables)
       bars.push(...floor.bars)
       series.push(floor.series)
     }

@@ -7,6 +7,7 @@ import { median, pairedRatio } from '../measure/statistics.js'
 import type { BenchOptions } from '../options.js'
 import type { EngineJob } from '../programs/engine.js'
 import { atMost, type Bar, type Section, type Table } from '../report/section.js'
+import { coresTable } from './cores.js'
 
 const MIB = 1024 * 1024
 const ROWS_PER_MIB = 9000
@@ -159,9 +160,13 @@ export const realSection = async (options: BenchOptions, peers: readonly Contend
     title: 'Real PostgreSQL',
     text: [
       `PostgreSQL ${version?.server_version}, rows of bigint, timestamptz, int, text, numeric, text, all servers on this machine, ${settings.join(', ')}, all else by default. Each target loads in one transaction; it is truncated outside the timing. Each contender's targets were compared with the source by the servers' own hash first, and by their count after each run.`,
-      'CPU and peak are those of the client processes; psql’s wall time is the whole script’s.',
+      'CPU and peak are those of the client processes; psql’s wall time is the whole script’s. The last table is of the second one’s runs.',
     ].join('\n\n'),
-    tables: [all.table, large.table],
+    tables: [
+      all.table,
+      large.table,
+      coresTable(Object.entries(samples).map(([name, of]) => [`2, ${name}`, of] as const)),
+    ],
     charts: [
       {
         name: 'real',

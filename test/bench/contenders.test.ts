@@ -8,9 +8,12 @@ after(() => pair.stop())
 
 for (const contender of [copyman, pgCopyStreams]) {
   test(`${contender.name} does the job between null ends, and its time, CPU and memory are told`, async () => {
-    const { wall, cpu, peakMib } = await contender.run(pair.job(100, 4, 2))
+    const { wall, cpu, peakMib, elapsed, others } = await contender.run(pair.job(100, 4, 2))
     assert.ok(wall > 0 && wall < 60, `${wall}`)
     assert.ok(cpu > 0, `${cpu}`)
+    assert.ok(elapsed > wall, `${elapsed}`)
+    // the kernel counts the machine's in hundredths
+    assert.ok(process.platform !== 'linux' || others > -0.1, `${others}`)
     assert.ok(process.platform !== 'linux' || peakMib > 10, `${peakMib}`)
   })
 }

@@ -22,7 +22,7 @@ test('contenders run in turn, each round begins with another, and the first roun
   const order: string[] = []
   const run = (name: string) => async () => {
     order.push(name)
-    return { wall: order.length, cpu: 0, peakMib: 0 }
+    return { wall: order.length, cpu: 0, peakMib: 0, elapsed: 0, others: 0 }
   }
   const samples = await inTurn({ a: run('a'), b: run('b') }, 2)
   assert.deepEqual(order, ['b', 'a', 'a', 'b', 'b', 'a'])

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findPeers } from './contenders.js'
 import { machine } from './measure/machine.js'
-import { benchOptions } from './options.js'
+import { type BenchOptions, benchOptions, USAGE } from './options.js'
 import { drawChart } from './report/charts.js'
 import { barsTable, resultsText, sectionText } from './report/markdown.js'
 import type { Section } from './report/section.js'
@@ -16,7 +16,19 @@ import { ringSection } from './sections/ring.js'
 const SECTIONS = ['ring', 'kernel', 'jobs', 'engine', 'real'] as const
 
 const args = process.argv.slice(2)
-const options = benchOptions(args, SECTIONS)
+if (args.includes('--help') || args.includes('-h')) {
+  console.log(USAGE)
+  process.exit()
+}
+const understood = (): BenchOptions => {
+  try {
+    return benchOptions(args, SECTIONS)
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}\n\n${USAGE}`)
+    return process.exit(2)
+  }
+}
+const options = understood()
 const { found, absent } = await findPeers()
 const runs: Record<(typeof SECTIONS)[number], () => Promise<Section>> = {
   ring: ringSection,

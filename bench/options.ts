@@ -15,7 +15,16 @@ export interface BenchOptions {
   readonly out?: string
 }
 
-/** @throws RangeError for a number that makes no sense */
+export const USAGE = `npm run bench -- [options]
+
+  --only A,B            sections: ring, kernel, jobs, engine, real; all unless given
+  --rounds N            rounds of each comparison; 5
+  --mib N               MiB that go through the engine between null ends; 2048
+  --null-server FILE    a program to use as null ends instead of ours
+  --floor FILE          a program that moves the raw bytes with no engine at all; needs --null-server
+  --out DIR             write RESULTS.md and the charts there`
+
+/** @throws RangeError for a number that makes no sense, TypeError for an option that there is none of */
 export const benchOptions = (args: readonly string[], sections: readonly string[]): BenchOptions => {
   const { values } = parseArgs({
     args: [...args],

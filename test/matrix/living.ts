@@ -1,6 +1,9 @@
 // Receivers whose thread, backend or server ends, stands still or talks: rows 18 to 24.
 import assert from 'node:assert/strict'
+import { setFlagsFromString } from 'node:v8'
+import type { Server } from '../../scripts/postgres/server.js'
 import { CallReceiver, type CopyManager } from '../../src/index.js'
+import { notification, parameterStatus, startProxy } from '../support/proxy.js'
 import { copyBackend, goOn, terminateCopy } from '../support/story.js'
 import { startThrottled } from '../support/throttle.js'
 import { type Cause, into, ROWS, type Row } from './stage.js'
@@ -27,6 +30,23 @@ const row18: Row = {
       what: 'its function throws',
       stage: module_('throws'),
       expected: { code: 'COPY_CALLABLE', message: /not today/ },
+    },
+    {
+      what: 'its function rejects',
+      stage: module_('rejects'),
+      expected: { code: 'COPY_CALLABLE', message: /not today either/ },
+    },
+    {
+      what: 'it is out of memory',
+      stage: (place) => {
+        // for threads that start from now on
+        setFlagsFromString('--max-old-space-size=48')
+        return {
+          receiver: new CallReceiver(MODULE, { name: place.name, exportName: 'hoards' }),
+          undo: () => setFlagsFromString('--max-old-space-size=2048'),
+        }
+      },
+      expected: { code: 'COPY_WORKER' },
     },
   ],
 }
@@ -92,7 +112,26 @@ const row22: Row = {
       options: { deadlines: { stall: 400, abort: 300 } },
       expected: { code: 'COPY_STALLED', phase: 'copy' },
     },
+    {
+      what: 'its COPY waits for a lock for longer than deadlines.start',
+      isAlone: true,
+      options: { deadlines: { start: 2000 } },
+      stage: async (place) => {
+        const holder = await place.server.client()
+        await holder.query(`BEGIN; LOCK TABLE ${place.table}`)
+        return { receiver: into(place), undo: () => holder.end() }
+      },
+      expected: { code: 'COPY_TIMEOUT', phase: 'start' },
+    },
   ],
+}
+
+/** Of one copy: its receivers share a server, which is restarted once. */
+const restarts = new Map<Server, Promise<void>>()
+const restarted = (server: Server): Promise<void> => {
+  const running = restarts.get(server) ?? server.stop().then(() => server.start())
+  restarts.set(server, running)
+  return running
 }
 
 const row23: Row = {
@@ -114,8 +153,43 @@ const row23: Row = {
       }),
       expected: { code: 'COPY_SERVER', sqlState: '57014' },
     },
+    {
+      what: 'its server is restarted',
+      isAlone: true,
+      stage: (place) => ({
+        receiver: into(place),
+        act: () => restarted(place.server),
+        undo: () => restarts.delete(place.server),
+      }),
+      // what it said last may be lost with its connection
+      expected: { phase: 'copy', retryable: true },
+    },
   ],
 }
+
+/** What a server says unasked, seldom in mid-copy, as the events of its kind. */
+const heardOf = new Map<CopyManager, string[]>()
+const saying = (what: string, event: 'notification' | 'parameter', bytes: Buffer): Cause => ({
+  what,
+  stage: async (place) => {
+    const proxy = await startProxy(place.server, () => (piece) => [piece])
+    const { port } = proxy.connection
+    return {
+      receiver: into(place, { connection: { ...place.connection, port } }),
+      act: () => proxy.inject(bytes),
+      undo: () => proxy.close(),
+    }
+  },
+  begin: (manager) => {
+    heardOf.set(manager, [])
+    manager.on(event, (said: object) => heardOf.get(manager)?.push(JSON.stringify(said)))
+  },
+  expected: { state: 'committed' },
+  assert: (manager, { faulted }) =>
+    assert.equal(heardOf.get(manager)?.filter((said) => said.includes(TOLD)).length, faulted),
+})
+
+const TOLD = 'told in mid-copy'
 
 const notices = new Map<CopyManager, number>()
 
@@ -137,6 +211,8 @@ const row24: Row = {
       expected: { state: 'committed' },
       assert: (manager, { faulted }) => assert.equal(notices.get(manager), faulted * ROWS),
     },
+    saying('a notification', 'notification', notification('news', TOLD)),
+    saying('a parameter that changes', 'parameter', parameterStatus('application_name', TOLD)),
   ],
 }
 

@@ -1,6 +1,8 @@
 // Receivers whose data, count or COMMIT goes wrong: rows 11 to 17.
-import { startFrameProxy } from '../support/frame-proxy.js'
+import { message } from '../kernel/wire.js'
+import { type PassingFrame, startFrameProxy, type Treatment } from '../support/frame-proxy.js'
 import { cutInsteadOf, startProxy } from '../support/proxy.js'
+import { makeSmallDisk } from '../support/small-disk.js'
 import { type Cause, into, ROWS, type Row } from './stage.js'
 
 /** A line that is cut so many bytes into the third message of data on it, once. */
@@ -26,6 +28,25 @@ const row11: Row = {
     { ...lost('inside a header', 3), alsoAborting: true },
     lost('inside a body', 1000),
     lost('between two messages', 0),
+  ],
+}
+
+const smallDisk = makeSmallDisk()
+
+const row13: Row = {
+  row: 13,
+  what: "a target's disk is full",
+  causes: [
+    {
+      what: 'a table space of 4 MiB',
+      isWide: true,
+      unless: smallDisk.unless,
+      stage: async (place) => {
+        await smallDisk.holdTable(place.server, place.table)
+        return { receiver: into(place) }
+      },
+      expected: { code: 'COPY_SERVER', sqlState: '53100', phase: 'copy', retryable: false },
+    },
   ],
 }
 
@@ -77,6 +98,19 @@ const row12: Row = {
   ],
 }
 
+/** What is done to the first COMMIT, of its first connection. */
+const atCommit =
+  (treatment: (frame: PassingFrame) => Treatment): Cause['stage'] =>
+  async (place) => {
+    let commits = 0
+    const proxy = await startFrameProxy(place.server, (frame) => {
+      const isCommit = frame.type === 'Q' && frame.body.toString() === 'COMMIT\0'
+      return isCommit && commits++ === 0 ? treatment(frame) : undefined
+    })
+    const { port } = proxy.connection
+    return { receiver: into(place, { connection: { ...place.connection, port } }), undo: () => proxy.close() }
+  }
+
 const row14: Row = {
   row: 14,
   what: 'a constraint that only the end of the transaction checks',
@@ -86,6 +120,12 @@ const row14: Row = {
       stage: altered((t) => `ALTER TABLE ${t} ADD UNIQUE (s) DEFERRABLE INITIALLY DEFERRED`),
       expected: { code: 'COPY_SERVER', sqlState: '23505', phase: 'complete' },
       alsoAborting: true,
+    },
+    {
+      what: 'COMMIT is answered with ROLLBACK',
+      heals: true,
+      stage: atCommit(() => ({ do: 'replace', bytes: message('Q', 'ROLLBACK\0') })),
+      expected: { code: 'COPY_COMMIT', phase: 'commit' },
     },
   ],
 }
@@ -112,6 +152,22 @@ const row15: Row = {
         receiver: into(place, { statement: `COPY ${place.table} FROM STDIN WHERE i <> 1` }),
       }),
       expected: { code: 'COPY_COUNT_MISMATCH' },
+    },
+    {
+      what: 'a line that ends the data before its end',
+      stage: async (place) => {
+        const proxy = await startFrameProxy(place.server, ({ type, connection, direction }) =>
+          connection === 0 && direction === 'to-server' && type === 'd'
+            ? { do: 'replace', bytes: message('d', '\\.\n') }
+            : undefined,
+        )
+        const { port } = proxy.connection
+        return {
+          receiver: into(place, { connection: { ...place.connection, port } }),
+          undo: () => proxy.close(),
+        }
+      },
+      expected: { code: 'COPY_COUNT_MISMATCH', message: /0 rows were loaded/ },
     },
   ],
 }
@@ -148,7 +204,20 @@ const row17: Row = {
       stage: cut('COMMIT'),
       expected: { state: 'committed' },
     },
+    {
+      what: 'the server has never heard of it',
+      heals: true,
+      stage: atCommit(() => ({ do: 'cut', at: 0, how: 'reset' })),
+      expected: { code: 'COPY_CONNECTION_LOST', phase: 'commit' },
+    },
+    {
+      what: 'the answer is cut off, and nobody may ask',
+      isAlone: true,
+      options: { deadlines: { resolve: 0 } },
+      stage: cut('COMMIT'),
+      expected: { code: 'COPY_IN_DOUBT', phase: 'commit', state: 'in-doubt', rows: 'all' },
+    },
   ],
 }
 
-export const LOADING: readonly Row[] = [row11, row12, row14, row15, row16, row17]
+export const LOADING: readonly Row[] = [row11, row12, row13, row14, row15, row16, row17]

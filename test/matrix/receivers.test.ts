@@ -1,8 +1,9 @@
 import { CONNECTING } from './connecting.js'
 import { LIVING } from './living.js'
 import { LOADING } from './loading.js'
-import { receiverRow } from './rows.js'
+import { receiverRow, secretsOf } from './rows.js'
 import { startStage } from './stage.js'
 
 const stage = await startStage()
 for (const row of [...CONNECTING, ...LOADING, ...LIVING]) receiverRow(stage, row)
+secretsOf(stage)

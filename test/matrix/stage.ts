@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { after } from 'node:test'
 import { inspect } from 'node:util'
 import { type Digest, digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
@@ -15,6 +16,8 @@ import {
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import type { countRemains } from '../support/remains.js'
+import { assertSecret, listenToOutput, processList } from '../support/secrecy.js'
+import { unmountSmallDisks } from '../support/small-disk.js'
 
 /** Who takes part: all receivers, of whom the first ones are made to fault. */
 export interface Cast {
@@ -76,6 +79,7 @@ export interface Expected {
   readonly sqlState?: string
   readonly phase?: CopyPhase
   readonly message?: RegExp
+  readonly retryable?: boolean
   readonly state?: Outcome['state']
   readonly rows?: 0 | 'all'
 }
@@ -90,6 +94,10 @@ export interface Cause {
   readonly isWide?: boolean
   /** Gone after the fault: a receiver that is taken back from the start comes through. */
   readonly heals?: boolean
+  /** Befalls all receivers of its server, or changes the deadlines of the whole copy: never one among other causes. */
+  readonly isAlone?: boolean
+  /** Why it cannot be brought about on this machine. */
+  readonly unless?: string | undefined
   /** Played once more under `abort`: nobody has rows then. */
   readonly alsoAborting?: boolean
   /** Before the copy is opened. */
@@ -100,7 +108,9 @@ export interface Cause {
 
 /** The servers of one file of the matrix: the source, one server for well receivers and one for faulted ones. */
 export const startStage = async () => {
-  const fleet = await startFleet(2)
+  const fleet = await startFleet(2, { password: CANARY })
+  after(unmountSmallDisks)
+  const output = listenToOutput()
   const [good, bad] = fleet.targets as [Server, Server]
   await fleet.source.query(`
     CREATE TABLE t (i int, s text);
@@ -108,7 +118,10 @@ export const startStage = async () => {
     INSERT INTO t SELECT i, CASE i WHEN 777 THEN NULL WHEN 500 THEN 'twice' WHEN 600 THEN 'twice'
       ELSE i || repeat(md5(i::text), 1 + i % 40) END FROM generate_series(1, ${ROWS}) AS i;
     INSERT INTO wide SELECT i, repeat(md5(i::text), 1 + i % 60) FROM generate_series(1, ${WIDE_ROWS}) AS i`)
-  await fleet.everywhere('CREATE ROLE busy LOGIN CONNECTION LIMIT 0; CREATE ROLE reader LOGIN')
+  const secret = `PASSWORD '${CANARY}'`
+  await fleet.everywhere(
+    `CREATE ROLE busy LOGIN CONNECTION LIMIT 0 ${secret}; CREATE ROLE reader LOGIN ${secret}; CREATE ROLE guest ${secret}`,
+  )
   const sources: Record<string, Digest> = {
     t: await digestOf(fleet.source, 't'),
     wide: await digestOf(fleet.source, 'wide'),
@@ -136,9 +149,9 @@ export const startStage = async () => {
     }
   }
 
-  const fromTable = (table: string): StatementProducer =>
+  const fromTable = (table: string, connection = fleet.source.connection): StatementProducer =>
     new StatementProducer({
-      connection: { ...fleet.source.connection, password: CANARY },
+      connection: { ...connection, password: CANARY },
       statement: `COPY ${table} TO STDOUT`,
     })
 
@@ -161,22 +174,47 @@ export const startStage = async () => {
     await remains.assertNoneLeft()
     for (const what of shown)
       assert.ok(!inspect(what, { depth: 20, showHidden: true }).includes(CANARY), 'a password is shown')
+    assertSecret([CANARY], processList(), 'the process list')
+  }
+
+  /** What is said of a receiver by its server that it left other than aligned. */
+  const unaligned = async (server: Server, mark: number): Promise<string[]> =>
+    (await server.log()).slice(mark).match(/.*with an open transaction.*/g) ?? []
+
+  /** Once, behind all copies: what this process and the servers wrote. */
+  const assertSecretsKept = async (): Promise<void> => {
+    assertSecret([CANARY], output.stop(), 'the output')
+    for (const server of fleet.all) assertSecret([CANARY], await server.log(), `the log of ${server.name}`)
   }
 
   const assertFault = (
     outcome: Outcome,
-    { code, sqlState, phase, message, state = 'dropped' }: Expected,
+    { code, sqlState, phase, message, retryable, state = 'dropped' }: Expected,
   ): void => {
     const { fault } = outcome
     const told = `${outcome.name}: ${outcome.state}: ${inspect(fault)}`
     assert.equal(outcome.state, state, told)
-    assert.equal(fault?.code, code, told)
+    if (code !== undefined || state === 'committed') assert.equal(fault?.code, code, told)
     if (sqlState !== undefined) assert.equal(fault?.sqlState, sqlState, told)
     if (phase !== undefined) assert.equal(fault?.phase, phase, told)
     if (message !== undefined) assert.match(fault?.message ?? '', message)
+    if (retryable !== undefined) assert.equal(fault?.retryable, retryable, told)
   }
 
-  return { fleet, good, bad, places, renew, fromTable, assertLoaded, assertEmpty, assertLetGo, assertFault }
+  return {
+    fleet,
+    good,
+    bad,
+    places,
+    renew,
+    fromTable,
+    assertLoaded,
+    assertEmpty,
+    assertLetGo,
+    assertFault,
+    assertSecretsKept,
+    unaligned,
+  }
 }
 
 export type Stage = Awaited<ReturnType<typeof startStage>>

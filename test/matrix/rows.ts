@@ -87,7 +87,7 @@ const playAborting = async (stage: Stage, cast: Cast, cause: Cause): Promise<voi
     assert.deepEqual(error.committed, [])
     await undo()
     await stage.assertLetGo(remains, [manager, error])
-    assert.deepEqual(await stage.unaligned(stage.good, mark), [], cause.what)
+    assert.deepEqual((await stage.copiesEnded(stage.good, mark)).lost, [], cause.what)
   } finally {
     await undo()
   }
@@ -113,7 +113,7 @@ export const receiverRow = (stage: Stage, { row, what, causes }: Row): void => {
 }
 
 /** Declares the test of a row that befalls the producer: nothing is loaded anywhere. */
-export const producerRow = (stage: Stage, { row, what, causes }: SourceRow): void => {
+export const producerRow = (stage: Stage, { row, what, isMidCopy, causes }: SourceRow): void => {
   test(`row ${row}: ${what}`, { timeout: TIMEOUT_MS }, async (t) => {
     const [cast] = CASTS as [Cast]
     for (const cause of causes) {
@@ -141,12 +141,16 @@ export const producerRow = (stage: Stage, { row, what, causes }: SourceRow): voi
         for (const { state, name } of manager.outcomes) assert.equal(state, 'aborted', name)
         await undo()
         await stage.assertLetGo(remains, [manager, error])
-        for (const [i, server] of [stage.good, stage.bad].entries())
-          assert.deepEqual(
-            await stage.unaligned(server, marks[i] as number),
-            [],
-            `${server.name}: ${cause.what}`,
-          )
+        const ends = await Promise.all(
+          [stage.good, stage.bad].map((server, i) => stage.copiesEnded(server, marks[i] as number)),
+        )
+        assert.deepEqual(
+          ends.flatMap(({ lost }) => lost),
+          [],
+          `${cause.what}: not aligned`,
+        )
+        const failed = ends.reduce((sum, end) => sum + end.failed, 0)
+        if (isMidCopy) assert.equal(failed, all.length, `${cause.what}: CopyFail`)
       } finally {
         await undo()
       }

@@ -66,6 +66,8 @@ export interface Row {
 
 /** One row of the matrix that befalls the producer, and the ways to come to it. */
 export interface SourceRow extends Pick<Row, 'row' | 'what'> {
+  /** All receivers are in their COPY when it comes, and must leave it by CopyFail. */
+  readonly isMidCopy?: boolean
   readonly causes: readonly {
     readonly what: string
     readonly stage: () => StagedProducer | Promise<StagedProducer>
@@ -177,9 +179,14 @@ export const startStage = async () => {
     assertSecret([CANARY], processList(), 'the process list')
   }
 
-  /** What is said of a receiver by its server that it left other than aligned. */
-  const unaligned = async (server: Server, mark: number): Promise<string[]> =>
-    (await server.log()).slice(mark).match(/.*with an open transaction.*/g) ?? []
+  /** What a server has said since of COPYs that ended: by CopyFail, or with their connection. */
+  const copiesEnded = async (server: Server, mark: number): Promise<{ failed: number; lost: string[] }> => {
+    const log = (await server.log()).slice(mark)
+    return {
+      failed: log.match(/COPY from stdin failed/g)?.length ?? 0,
+      lost: log.match(/.*(with an open transaction|could not receive data).*/g) ?? [],
+    }
+  }
 
   /** Once, behind all copies: what this process and the servers wrote. */
   const assertSecretsKept = async (): Promise<void> => {
@@ -213,7 +220,7 @@ export const startStage = async () => {
     assertLetGo,
     assertFault,
     assertSecretsKept,
-    unaligned,
+    copiesEnded,
   }
 }
 

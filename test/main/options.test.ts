@@ -12,6 +12,7 @@ import {
   StatementReceiver,
   WorkerPool,
 } from '../../src/index.js'
+import { checkOptions } from '../../src/main/manager-options.js'
 
 const connection = 'postgres://ann@localhost/app'
 const manager = (options: object) => () => new CopyManager(new NullProducer(), [new NullReceiver()], options)
@@ -23,6 +24,13 @@ test('every illegal option is refused at once, by name and with what is legal', 
       manager({ ring: { slotBytes: 1e12 } }),
       /ring\.slotBytes must be a whole number from 64 to 67108864, not 1000000000000/,
     ],
+    ...[0, -1, 2.5, 1e12, '4'].flatMap((size): [() => unknown, RegExp][] => [
+      [manager({ ring: { slots: size } }), new RegExp(`ring\\.slots must be .* to 4096, not ${size}`)],
+      [
+        manager({ ring: { slotBytes: size } }),
+        new RegExp(`ring\\.slotBytes must be .* 67108864, not ${size}`),
+      ],
+    ]),
     [
       manager({ ring: { slots: 4096, slotBytes: 2 ** 26 } }),
       /needs \d+ bytes of memory; the limit is 1073741824/,
@@ -120,6 +128,21 @@ test('every illegal option is refused at once, by name and with what is legal', 
       },
     )
   }
+})
+
+test('deadlines and lag are what the documents say, unless given', () => {
+  const { deadlines, lag } = checkOptions({})
+  assert.deepEqual(deadlines, {
+    connect: 10_000,
+    start: 60_000,
+    stall: 0,
+    finish: 0,
+    abort: 5_000,
+    resolve: 30_000,
+    thread: 5_000,
+    slow: 10_000,
+  })
+  assert.deepEqual(lag, { policy: 'block' })
 })
 
 test('a pool that is too small for a copy says so instead of waiting for ever', async () => {

@@ -11,7 +11,7 @@ import {
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { countRemains } from '../support/remains.js'
-import { faultOf, fromTable, inTime, intoTable, iterate, until } from '../support/story.js'
+import { faultOf, fromTable, inTime, intoTable, iterate, logFromNow, until } from '../support/story.js'
 
 // no such standby ever answers: who asks for it waits in COMMIT
 const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' } })
@@ -22,12 +22,22 @@ const COPYMAN = fileURLToPath(new URL('../../src/cli/copyman.js', import.meta.ur
 await fleet.everywhere('CREATE TABLE t (i int, s text)')
 await source.query(`INSERT INTO t SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 6000) AS i`)
 
+/** Fails where a target has lost a connection that was not aligned. */
+const watchAlignment = async (): Promise<() => Promise<void>> => {
+  const logs = await Promise.all(targets.map(logFromNow))
+  return async () => {
+    for (const log of logs)
+      assert.doesNotMatch(await log(), /with an open transaction|could not receive data/)
+  }
+}
+
 /** A copy into all targets and one receiver more; when it is over, nobody holds anything. Gives what it threw. */
 const ending = async (
   play: (manager: CopyManager) => Promise<unknown>,
   more: { readonly options?: CopyManagerOptions; readonly receivers?: readonly Receiver[] } = {},
 ): Promise<unknown> => {
   await Promise.all(targets.map((target) => target.query('TRUNCATE t')))
+  const assertAligned = await watchAlignment()
   const remains = countRemains()
   const receivers = [...targets.map((target) => intoTable(target, 't')), ...(more.receivers ?? [])]
   const manager = new CopyManager(fromTable(source, 't'), receivers, { ring: RING, ...more.options })
@@ -41,6 +51,7 @@ const ending = async (
   await manager[Symbol.asyncDispose]()
   await fleet.assertNoConnections()
   await remains.assertNoneLeft()
+  await assertAligned()
   return error
 }
 
@@ -146,6 +157,7 @@ test('row 26: the command is interrupted or terminated, once and twice', async (
     ['SIGINT', 2, 130],
     ['SIGTERM', 2, 143],
   ] as const) {
+    const assertAligned = await watchAlignment()
     const child = spawn(
       process.execPath,
       [COPYMAN, ...args, ...targets.flatMap(({ url }) => ['--to', url])],
@@ -167,6 +179,7 @@ test('row 26: the command is interrupted or terminated, once and twice', async (
       child.kill('SIGKILL')
     }
     await fleet.assertNoConnections()
+    if (times === 1) await assertAligned()
     await fleet.assertEmpty('t')
   }
 })

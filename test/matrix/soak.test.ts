@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { CopyFailed, CopyManager, type CopyManagerOptions, type Receiver } from '../../src/index.js'
-import { IS_FULL } from '../fault/amount.js'
+import { IS_FULL, TIMEOUT_MS } from '../fault/amount.js'
 import { randomFrom, SEED } from '../stress/seed.js'
 import { countRemains } from '../support/remains.js'
 import { inTime, iterate, once } from '../support/story.js'
@@ -135,7 +135,7 @@ const playOne = async (random: Random): Promise<{ faults: number; what: string }
 }
 
 test(`${FAULTS} faults at random, one after the other: nothing is lost, doubled or hangs`, {
-  timeout: 20 * 60_000,
+  timeout: TIMEOUT_MS,
 }, async (t) => {
   t.diagnostic(`seed ${SEED}: COPYMAN_SEED=${SEED} repeats it`)
   let faults = 0

@@ -10,6 +10,7 @@ import { startedTooLate, withinLimit } from '../shared/step-limits.js'
 import { type CheckedConnection, type ConnectionInput, checkConnection } from './connection-input.js'
 import type { CopyOutIntake } from './copy-out-intake.js'
 import type { ProducerContext } from './producer.js'
+import { ReadPace } from './read-pace.js'
 
 /** Node's `onread`, which its types know for `connect` only; the constructor takes it too (nodejs/node lib/net.js). */
 interface SocketIntoMemory extends SocketConstructorOpts {
@@ -58,11 +59,16 @@ export interface Feed {
  * which such a socket does not emit: `deliver` does.
  */
 const socketIntoRing = (feed: Feed): Socket => {
+  const pace = new ReadPace()
   const options: SocketIntoMemory = {
     onread: {
       buffer: () => feed.intake.memory(),
-      callback: (bytes, view) =>
-        guarded(feed, () => feed.intake.landed(view, bytes)) || pausing(feed, socket),
+      callback: (bytes, view) => {
+        if (!guarded(feed, () => feed.intake.landed(view, bytes))) return pausing(feed, socket)
+        const restMs = pace.restAfter(bytes, performance.now())
+        if (restMs > 0) setTimeout(() => socket.resume(), restMs)
+        return restMs === 0
+      },
     },
   }
   const socket = new Socket(options)

@@ -16,6 +16,13 @@ const MIN_ROOM_SHARE = 8
 const FLUSH_MS = 5
 
 /**
+ * A receiver that waits gets less than this only if nothing was published for EARLY_MS: a server sends its rows in pieces
+ * of 8 KiB, and a slice of so little costs each receiver's thread more to wake for than to send.
+ */
+const EARLY_BYTES = 128 * 1024
+const EARLY_MS = 1
+
+/**
  * The writing end of the ring: main thread only, one producer at a time. It fills the slot of `sequence`, which it
  * always owns, and publishes it only when it owns the next one too; so there is always memory for what arrives.
  *
@@ -38,6 +45,7 @@ export class RingWriter {
   #mark = 0
   #rows = 0
   #flush: NodeJS.Timeout | undefined
+  #publishedAt = 0
 
   constructor(ring: Ring, gate: RingGate, deframer: Deframer, published: () => void) {
     this.#ring = ring
@@ -96,11 +104,15 @@ export class RingWriter {
    */
   offer(): boolean {
     if (this.isFull) return this.publish()
-    if (this.#rows > 0) {
-      // a receiver that waits may find the ring held by another: then the silence brings it
-      if (!this.#gate.anyIdle(this.#sequence) || !this.publish()) this.#armFlush()
-    }
+    // a receiver that waits may find the ring held by another: then the silence brings it
+    if (this.#rows > 0 && !(this.#isWorthWaking && this.publish())) this.#armFlush()
     return true
+  }
+
+  /** Whether a receiver waits, and for enough, or long enough. */
+  get #isWorthWaking(): boolean {
+    if (!this.#gate.anyIdle(this.#sequence)) return false
+    return this.#mark - this.#start >= EARLY_BYTES || performance.now() - this.#publishedAt >= EARLY_MS
   }
 
   /**
@@ -125,6 +137,7 @@ export class RingWriter {
     if (rest > 0) this.#deframer.move(this.#start, end, rest)
     this.#out += rest
     this.#sequence += 1
+    this.#publishedAt = performance.now()
     // the last store: everything of this slot is in place
     cells.publish(toCell(this.#sequence))
     this.#published()

@@ -24,6 +24,33 @@ test('rows reach a receiver that waits without any silence', () => {
   assert.equal(copy.taker.text, 'one\n')
 })
 
+test('a receiver that waits is not woken for each of the small pieces of a stream', () => {
+  const copy = started(4, 1024 * 1024)
+  const pieces = 2000
+  const begun = performance.now()
+  for (let piece = 0; piece < pieces; piece += 1) {
+    copy.land(copyData(`${piece}\n`))
+    copy.taker.all()
+  }
+  // the first, and then one in each millisecond
+  const { sequence } = copy.parts.writer
+  assert.ok(sequence <= 1 + (performance.now() - begun), `${sequence} slices`)
+  mock.timers.tick(SILENCE_MS)
+  copy.taker.all()
+  assert.equal(copy.taker.text, Array.from({ length: pieces }, (_, i) => `${i}\n`).join(''))
+})
+
+test('a receiver that waits gets much at once without any silence', () => {
+  const copy = started(4, 1024 * 1024)
+  const row = copyData(`${'x'.repeat(9999)}\n`)
+  copy.land(row)
+  assert.ok(copy.taker.take())
+  copy.taker.release()
+  copy.land(Buffer.concat(Array.from({ length: 20 }, () => row)))
+  assert.ok(copy.taker.take())
+  assert.equal(copy.taker.text.length, 21 * 10_000)
+})
+
 test('rows that came in a burst are published in the silence behind it while the receiver is busy', () => {
   const copy = started(4)
   copy.land(copyData('one\n'))

@@ -5,7 +5,10 @@ import { CopyError } from '../shared/errors.js'
 import { parseKeywords } from './connection-keywords.js'
 import { connectionTls } from './connection-tls.js'
 import { readUrl } from './connection-url.js'
-import { isTlsWord, TLS_WORDS, type TlsWords } from './tls-words.js'
+import { CONNECTION_WORDS, fieldOf } from './connection-words.js'
+import { findPassword } from './password-file.js'
+import { readService } from './service-file.js'
+import type { TlsWords } from './tls-words.js'
 
 /** A URL, a libpq keyword string such as `host=a dbname=app`, or pg's own config. Missing parts come from PG*. */
 export type ConnectionInput = string | ConnectionConfig
@@ -15,19 +18,13 @@ export type ConnectionConfig = ClientConfig &
   TlsWords & {
     /** Where to connect instead of looking up `host`, which stays the name that the server's certificate must bear. */
     readonly hostaddr?: string
+    /** The section of the service file that has what is missing here. */
+    readonly service?: string
+    /** The password file to read instead of ~/.pgpass. */
+    readonly passfile?: string
+    /** How many seconds connecting may take, where that is less than the deadline; 0 is off. */
+    readonly connect_timeout?: number | string
   }
-
-/** libpq's keywords that mean what a part of pg's config means. */
-const KEYWORDS: Readonly<Record<string, keyof ConnectionConfig>> = {
-  host: 'host',
-  hostaddr: 'hostaddr',
-  port: 'port',
-  user: 'user',
-  dbname: 'database',
-  password: 'password',
-  application_name: 'application_name',
-  options: 'options',
-}
 
 /** A connection that was checked. `password` is asked for when it is needed: a function may give a token that expires. */
 export interface CheckedConnection {
@@ -41,9 +38,12 @@ export interface CheckedConnection {
  * @throws CopyError COPY_OPTION that names the option and never quotes a value that may be a password
  */
 export const checkConnection = (input: ConnectionInput, option: string): CheckedConnection => {
-  const config = toConfig(input, option)
-  refuseFunctions(config, option)
   const { env } = process
+  const given = toConfig(input, option)
+  refuseFunctions(given, option)
+  const service = given.service || env.PGSERVICE
+  const by = given.service ? `${option}: service` : `${option}: PGSERVICE`
+  const config = service ? { ...fromService(service, by), ...present(given) } : given
   const user = config.user ?? env.PGUSER ?? userInfo().username
   const port = Number(config.port ?? env.PGPORT ?? 5432)
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
@@ -60,15 +60,57 @@ export const checkConnection = (input: ConnectionInput, option: string): Checked
     user,
     database: config.database ?? env.PGDATABASE ?? user,
     ...connectionTls({ ...config, host }, option),
-    applicationName: config.application_name ?? env.PGAPPNAME ?? 'copyman',
+    applicationName:
+      config.application_name ?? env.PGAPPNAME ?? config.fallback_application_name ?? 'copyman',
+    ...connectLimit(config, option),
     ...(config.options !== undefined && { options: config.options }),
   }
   return {
     async resolve() {
       const password = await passwordOf(config, option)
-      return { ...data, ...(password !== undefined && { password }) }
+      if (password) return { ...data, password }
+      const { password: found, note } = await findPassword(config.passfile, { ...data, host: named || host })
+      return { ...data, ...(found && { password: found }), ...(note && { passwordNote: note }) }
     },
   }
+}
+
+const connectLimit = ({ connect_timeout: given }: ConnectionConfig, option: string): object => {
+  const [value, by] =
+    present({ given }).given === undefined
+      ? [process.env.PGCONNECT_TIMEOUT, 'PGCONNECT_TIMEOUT']
+      : [given, `${option}: connect_timeout`]
+  if (value === undefined || value === '') return {}
+  const seconds = Number(value)
+  if (!Number.isInteger(seconds)) {
+    throw new CopyError(
+      'COPY_OPTION',
+      `${by} must be a whole number of seconds, not ${JSON.stringify(value)}`,
+    )
+  }
+  return seconds > 0 ? { connectMs: seconds * 1000 } : {}
+}
+
+/** Without what was not given. */
+const present = <T extends object>(config: T): Partial<T> =>
+  Object.fromEntries(
+    Object.entries(config).filter(([, value]) => value !== undefined && value !== null && value !== ''),
+  ) as Partial<T>
+
+const fromService = (name: string, by: string): ConnectionConfig => {
+  const config: Record<string, unknown> = {}
+  for (const [keyword, value] of readService(name, by)) config[fieldFor(keyword, `${by} ${name}`)] = value
+  return config as ConnectionConfig
+}
+
+/** @throws CopyError COPY_OPTION for a keyword that is unknown */
+const fieldFor = (keyword: string, where: string): string => {
+  const field = fieldOf(keyword)
+  if (field !== undefined) return field
+  throw new CopyError(
+    'COPY_OPTION',
+    `${where}: keyword ${keyword} is unknown; known are ${CONNECTION_WORDS.join(', ')}`,
+  )
 }
 
 const toConfig = (input: ConnectionInput, option: string): ConnectionConfig => {
@@ -86,12 +128,7 @@ const fromKeywords = (text: string, option: string): ConnectionConfig => {
   const config: Record<string, unknown> = {}
   let before = ''
   for (const [keyword, value] of parseKeywords(text, option)) {
-    if (isTlsWord(keyword)) {
-      config[keyword] = value
-      continue
-    }
-    const name = KEYWORDS[keyword]
-    if (name === undefined && before === 'password') {
+    if (before === 'password' && fieldOf(keyword) === undefined) {
       // it may be the rest of a password with a space in it
       throw new CopyError(
         'COPY_OPTION',
@@ -99,13 +136,7 @@ const fromKeywords = (text: string, option: string): ConnectionConfig => {
       )
     }
     before = keyword
-    if (name === undefined) {
-      throw new CopyError(
-        'COPY_OPTION',
-        `${option}: keyword ${keyword} is unknown; known are ${Object.keys(KEYWORDS).join(', ')}, ${TLS_WORDS.join(', ')}`,
-      )
-    }
-    config[name] = value
+    config[fieldFor(keyword, option)] = value
   }
   return config as ConnectionConfig
 }

@@ -14,7 +14,7 @@ export const parseKeywords = (text: string, option: string): Map<string, string>
     if (match === null) {
       throw new CopyError(
         'COPY_OPTION',
-        `${option} is not a URL, and not keyword=value pairs from character ${at + 1} on`,
+        `${option} is not a URL, and not keyword=value pairs from character ${at + 1} on; write postgres://ann@db1/app, or host=db1 user=ann dbname=app`,
       )
     }
     found.set((match[1] as string).toLowerCase(), (match[2] ?? match[3] ?? '').replace(/\\(.)/gs, '$1'))

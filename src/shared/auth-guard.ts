@@ -23,6 +23,9 @@ const METHODS: Readonly<Record<string, AuthMethod>> = {
   authenticationOk: 'none',
 }
 
+/** What is said when there is none. */
+export const NO_PASSWORD = 'the server asks for a password, and none was given'
+
 const ANY_TIME = ['errorMessage', 'notice']
 const BINDING_MECHANISM = 'SCRAM-SHA-256-PLUS'
 const NO_BINDING = `channel_binding=require: the server does not offer ${BINDING_MECHANISM} on an encrypted connection`
@@ -83,7 +86,7 @@ export const asAuthFault = (error: unknown): unknown => {
   if (!(error instanceof Error) || !error.message.startsWith('SASL: ')) return error
   const facts = { phase: 'connect', cause: error } as const
   if (error.message.includes('client password must be')) {
-    return new CopyError('COPY_CONNECT', 'the server asks for a password, and none was given', facts)
+    return new CopyError('COPY_CONNECT', NO_PASSWORD, facts)
   }
   const code = error.message.includes('Only mechanism') ? 'COPY_CONNECT' : 'COPY_PROTOCOL'
   return new CopyError(code, error.message, facts)

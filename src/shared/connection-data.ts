@@ -13,6 +13,10 @@ export interface ConnectionData {
   readonly user: string
   readonly database: string
   readonly password?: string
+  /** What the password file came to, for the text of a refusal: never a secret. */
+  readonly passwordNote?: string
+  /** How long connecting may take at most, in milliseconds. */
+  readonly connectMs?: number
   /** Plain unless given. */
   readonly tls?: TlsPolicy
   readonly auth?: AuthPolicy

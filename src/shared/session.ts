@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
+import { NO_PASSWORD } from './auth-guard.js'
 import type { BackendId } from './backend.js'
 import { type ConnectionData, describeServer } from './connection-data.js'
 import { CopyCommand, type CopyProtocol } from './copy-command.js'
@@ -15,6 +16,11 @@ import { guardWire } from './wire-guard.js'
  * burn a quarter of an hour before anything is known of it.
  */
 const MAX_SCRAM_ITERATIONS = 1_000_000
+
+const WRONG_PASSWORD = '28P01'
+
+const isAboutPassword = ({ sqlState, message }: CopyError): boolean =>
+  sqlState === WRONG_PASSWORD || message === NO_PASSWORD
 
 /** The server lets nobody in this way, such as for want of a line in its pg_hba.conf; 28P01 would be the same again. */
 const INVALID_AUTHORIZATION = '28000'
@@ -62,6 +68,8 @@ export class Session {
    */
   static async open(data: ConnectionData, options: SessionOptions): Promise<Session> {
     const began = performance.now()
+    const limits = [options.connectMs, data.connectMs ?? 0].filter((ms) => ms > 0)
+    const connectMs = limits.length === 0 ? 0 : Math.min(...limits)
     const attempts = data.tls?.attempts ?? ['plain']
     let before = ''
     for (const [i, attempt] of attempts.entries()) {
@@ -72,10 +80,9 @@ export class Session {
         auth: data.auth,
         pg: tls === undefined ? { stream: options.makeSocket } : {},
       })
-      const leftMs =
-        options.connectMs && Math.max(1, Math.ceil(began + options.connectMs - performance.now()))
+      const leftMs = connectMs && Math.max(1, Math.ceil(began + connectMs - performance.now()))
       try {
-        return await Session.#connect(connection, data, options, leftMs)
+        return await Session.#connect(connection, data, { ...options, connectMs }, leftMs)
       } catch (error) {
         const fault = toCopyError(error, 'connect')
         const next = attempts[i + 1]
@@ -83,7 +90,8 @@ export class Session {
           before += `; before, ${attempt === 'tls' ? 'with' : 'without'} TLS: ${fault.message}`
           continue
         }
-        const sentence = `cannot connect to ${describeServer(data)}: ${fault.message}${before}`
+        const note = isAboutPassword(fault) && data.passwordNote ? `; ${data.passwordNote}` : ''
+        const sentence = `cannot connect to ${describeServer(data)}: ${fault.message}${note}${before}`
         throw new CopyError(fault.code, sentence, { ...fault, cause: error })
       }
     }
@@ -102,7 +110,8 @@ export class Session {
       port: data.port,
       user: data.user,
       database: data.database,
-      password: data.password,
+      // given as a function, so that pg does not look into a password file once more, by rules of its own
+      password: (() => data.password) as () => string,
       // the connection sees to TLS by itself; pg must neither ask for it nor look into the environment
       ssl: encrypted,
       sslnegotiation: encrypted ? 'direct' : 'postgres',

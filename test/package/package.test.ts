@@ -53,7 +53,10 @@ const COPY = `copy({
 test('the tarball holds the program, its types, its maps with their sources, and nothing else', async () => {
   const bundled = files.filter((path) => path.startsWith(BUNDLE))
   const others = files.filter(
-    (path) => !/^dist\/src\/(main|shared|workers|kernel|cli)\/|^dist\/src\/index\./.test(path),
+    (path) =>
+      !/^dist\/src\/(main|shared|workers|kernel|cli)\/|^dist\/src\/index\.|^dist\/scripts\/(demo|postgres)\//.test(
+        path,
+      ),
   )
   assert.deepEqual(others.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
   const needed = [
@@ -137,6 +140,23 @@ test('the command runs', async () => {
     timeout: LIMIT_MS,
   })
   assert.equal(stdout, `${version}\n`)
+})
+
+test('the demo runs', async () => {
+  const program = join(folder, 'node_modules/.bin/copyman')
+  const { stdout } = await run(program, ['demo'], { cwd: folder, timeout: LIMIT_MS })
+  assert.equal(stdout.match(/1,000,000 rows +-?\d+ +equal/g)?.length, 4, stdout)
+})
+
+test('the demo says how to get PostgreSQL where there is none', async () => {
+  const program = join(folder, 'node_modules/.bin/copyman')
+  const env = { ...process.env, COPYMAN_PG_VERSION: '99' }
+  const failed = run(program, ['demo'], { cwd: folder, timeout: LIMIT_MS, env })
+  await assert.rejects(failed, ({ code, stderr }) => {
+    assert.equal(code, 1)
+    assert.match(stderr, /no PostgreSQL 99[\s\S]*copyman demo --install\n[\s\S]*COPYMAN_PG_BINDIR=/)
+    return true
+  })
 })
 
 const USE = `

@@ -1,4 +1,5 @@
 export type { ConnectionConfig, ConnectionInput } from './main/connection-input.js'
+export { CONNECTION_FIELDS } from './main/connection-words.js'
 export { type ConnectOptions, Connector, type ServerAddress } from './main/connector.js'
 export { type CopyFrom, type CopyOptions, type CopyTo, copy } from './main/copy.js'
 export { CopyManager, type CopyManagerEvents, type OnFault } from './main/copy-manager.js'

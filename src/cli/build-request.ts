@@ -6,6 +6,9 @@ import { quoteTable } from './table-name.js'
 import { pathOf, serverName, splitFragment } from './target-text.js'
 import { oneOf, wholeNumber, wrong } from './usage.js'
 
+/** Of a variable of a script, say, that is not set. */
+const EMPTY = 'postgres:// alone means what PGHOST and its like say'
+
 const FORMATS = ['auto', 'text', 'csv', 'binary'] as const
 const MAX_RETRIES = 1000
 
@@ -52,13 +55,14 @@ export const buildRequest = (settings: Settings): CopyRequest => {
 
 const buildSource = ({ from, table, query, file }: Settings): SourceRequest => {
   if ([table, query, file].filter((given) => given !== undefined).length !== 1) {
-    throw wrong('give either --table, --query or --file: what to read')
+    throw wrong('give one of --table, --query and --file: what to read')
   }
   if (file !== undefined) {
     if (from !== undefined) throw wrong('--file is read without a server: leave out --from')
     if (file === '') throw wrong('--file: the path is missing')
     return { kind: 'file', path: file }
   }
+  if (from === '') throw wrong(`--from is empty; ${EMPTY}`)
   if (from === undefined)
     throw wrong('--from is missing: the URL of the source, such as postgres://ann@db1/app')
   if (typeof from === 'string' && from.includes('#') && splitFragment(from, '--from').table !== undefined) {
@@ -89,10 +93,12 @@ const buildTargets = (settings: Settings, source: SourceRequest): TargetRequest[
 const buildTarget = (given: string | TargetSettings, i: number, table: string | undefined): TargetRequest => {
   const settings = typeof given === 'string' ? asSettings(given) : given
   if (settings.file !== undefined) {
-    return { kind: 'file', name: settings.name ?? settings.file, path: settings.file }
+    const { file: path } = settings
+    return { kind: 'file', name: settings.name ?? (path === '-' ? 'standard output' : path), path }
   }
   let connection = settings.connection as ConnectionInput
   const text = typeof connection === 'string' ? connection : undefined
+  if (text?.trim() === '') throw wrong(`--to number ${i + 1} is empty; ${EMPTY}`)
   const name =
     settings.name ?? (text === undefined ? configName(connection) : serverName(text)) ?? `target ${i + 1}`
   const option = `--to ${name}`

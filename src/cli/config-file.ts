@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
+import { CONNECTION_FIELDS } from '../index.js'
 import { messageOf } from './message-of.js'
 import type { Settings } from './settings.js'
 import { wrong } from './usage.js'
@@ -96,7 +97,20 @@ const connection = (value: unknown, where: string): unknown => {
   if (typeof value !== 'string' && !isRecord(value)) {
     throw wrong(`${where} must be a URL, libpq keywords, or an object with host, port, user, database`)
   }
+  if (isRecord(value)) checkFields(value, where)
   return value
+}
+
+const NOT_TEXT = ['port', 'connect_timeout', 'ssl']
+
+const checkFields = (given: Record<string, unknown>, where: string): void => {
+  for (const [key, value] of Object.entries(given)) {
+    if (!CONNECTION_FIELDS.includes(key)) {
+      throw wrong(`${where}: there is no ${JSON.stringify(key)}; there are ${CONNECTION_FIELDS.join(', ')}`)
+    }
+    if (!NOT_TEXT.includes(key) && typeof value !== 'string')
+      throw wrong(`${where}.${key} must be text, in quotes if it looks like a number`)
+  }
 }
 
 const target = (value: unknown, where: string): unknown => {

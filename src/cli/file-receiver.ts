@@ -55,7 +55,15 @@ process.once('exit', () => {
 
 /** What is written there is for somebody else: it stays open, and ends when the process does. */
 const standardOutput = (): Writable =>
-  new Writable({ write: (chunk, _, written) => void process.stdout.write(chunk, written) })
+  new Writable({
+    write: (chunk, _, written) =>
+      void process.stdout.write(chunk, (error) => written(error && reason(error))),
+  })
+
+const reason = (error: Error): Error =>
+  'code' in error && error.code === 'EPIPE'
+    ? new Error('whoever read it has gone away', { cause: error })
+    : error
 
 class FileTarget implements Target {
   readonly redelivers = false

@@ -14,11 +14,10 @@ import { wrong } from './usage.js'
  */
 export const prepareChecked = async (
   request: CopyRequest,
-  known: Format | 'auto',
   file: Estimate | undefined,
   signal: AbortSignal,
 ): Promise<CopyPlan> => {
-  const report = await checked(request, known, signal)
+  const report = await checked(request, signal)
   if (report.status === 2) throw wrong(usageOf(report))
   const fault = report.source && checkFault(report.source)
   if (fault !== undefined) throw fault
@@ -39,7 +38,7 @@ export const prepareChecked = async (
   return {
     request,
     format,
-    why: known === 'auto' ? why : 'it was asked for',
+    why,
     targets,
     leftOut,
     warnings: warningsOf(report),
@@ -56,13 +55,9 @@ const planned = (
   columns: string | undefined,
 ): Exclude<CopyPlan['targets'][number], FileRequest> => planServer(target, request, format, columns)
 
-const checked = async (
-  request: CopyRequest,
-  format: Format | 'auto',
-  signal: AbortSignal,
-): Promise<CheckReport> => {
+const checked = async (request: CopyRequest, signal: AbortSignal): Promise<CheckReport> => {
   try {
-    return await runCheck(checkRequest(request, format, signal))
+    return await runCheck(checkRequest(request, signal))
   } catch (cause) {
     if (signal.aborted) throw new CopyAborted('the check was interrupted', { cause })
     throw cause

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
-import { formatOfFile } from './build-request.js'
+import { knownFormat, whyKnown } from './known-format.js'
 import { messageOf } from './message-of.js'
 import { type CopyPlan, type Estimate, planServer, sourceStatement } from './plan.js'
 import { prepareChecked } from './prepare-checked.js'
-import type { CopyRequest, Format } from './request.js'
+import type { CopyRequest } from './request.js'
 import type { Shell } from './shell.js'
 import { askSourceTable, copiedFrom } from './source-table.js'
 import { wrong } from './usage.js'
@@ -20,10 +20,10 @@ export const prepare = async (request: CopyRequest, shell: Shell): Promise<CopyP
   const { source } = request
   const file = source.kind === 'file' ? await sizeOf(source.path) : undefined
   const { signal } = shell.interrupts
-  if (request.check) return prepareChecked(request, knownFormat(request), file, signal)
+  if (request.check) return prepareChecked(request, file, signal)
   const known = knownFormat(request)
   const format = known === 'auto' ? 'text' : known
-  const why = known === 'auto' ? 'nothing is known of the types without a check' : 'it was asked for'
+  const why = known === 'auto' ? 'nothing is known of the types without a check' : whyKnown(request)
   const targets = request.targets.map((target) =>
     target.kind === 'file' ? target : planServer(target, request, format),
   )
@@ -44,14 +44,6 @@ export const prepare = async (request: CopyRequest, shell: Shell): Promise<CopyP
     default:
       throw new TypeError(`unknown source ${JSON.stringify(source satisfies never)}`)
   }
-}
-
-/** The format, as far as it is known without the types of columns: asked for, or that of a file. */
-export const knownFormat = ({ format, source, targets }: CopyRequest): Format | 'auto' => {
-  if (format !== 'auto') return format
-  if (source.kind === 'file') return formatOfFile(source.path)
-  const file = targets.find((target) => target.kind === 'file')
-  return file === undefined ? 'auto' : formatOfFile(file.path)
 }
 
 const sizeOf = async (path: string): Promise<Estimate> => {

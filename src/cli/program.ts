@@ -48,7 +48,7 @@ export const runProgram = async (args: readonly string[], shell: Shell): Promise
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return EXIT.all
-    throw wrong(sentence(error))
+    throw wrong(sentence(error, args[0] ?? ''))
   }
   return status
 }
@@ -61,10 +61,15 @@ const apart = (args: readonly string[]): string[] =>
   })
 
 /** What commander says, in one line and without the passwords that it quotes. */
-const sentence = ({ message }: CommanderError): string =>
-  withoutSecrets(
+const sentence = ({ message, code }: CommanderError, command: string): string => {
+  // what is too much may be half a password: it is not shown
+  if (code === 'commander.excessArguments')
+    return `${command} takes options only, and there is a word too many; a value with spaces is written in quotes`
+  return withoutSecrets(
     message
       .replace(/^error: /, '')
+      .replace(/^option '(.*)' argument missing$/, '$1 needs a value')
       .replace(/\s*\(Did you mean/, '; did you mean')
       .replace(/\?\)$/, '?'),
   )
+}

@@ -49,11 +49,16 @@ interface Parts {
 
 const partsOfUrl = (text: string): Parts => {
   if (!URL.canParse(text)) return {}
-  const { hostname, port, pathname, searchParams } = new URL(text)
-  // a password that holds / looks like this
-  if (pathname.includes('@')) return {}
+  const { hostname, port, pathname, search, hash, searchParams } = new URL(text)
+  // a password that holds /, ? or # looks like this, and part of it like a host
+  if (`${pathname}${search}${hash}`.includes('@')) return {}
   const host =
-    searchParams.get('host') || hostname.replaceAll(/%2f/gi, '/') || process.env.PGHOST || 'localhost'
+    searchParams.get('host') ||
+    hostname.replaceAll(/%2f/gi, '/') ||
+    searchParams.get('service') ||
+    process.env.PGSERVICE ||
+    process.env.PGHOST ||
+    'localhost'
   return { host, port: port || process.env.PGPORT, database: pathname.slice(1) || process.env.PGDATABASE }
 }
 
@@ -61,7 +66,7 @@ const partsOfKeywords = (text: string): Parts => {
   const part = (keyword: string): string | undefined =>
     new RegExp(`(?:^|\\s)${keyword}\\s*=\\s*([^\\s']+)`).exec(text)?.[1]
   return {
-    host: part('host') ?? part('hostaddr'),
+    host: part('host') ?? part('hostaddr') ?? part('service'),
     port: part('port') ?? process.env.PGPORT,
     database: part('dbname') ?? process.env.PGDATABASE,
   }

@@ -19,6 +19,9 @@ const FIELDS: Readonly<Record<string, string>> = {
 /** Every keyword that is known, in connection strings, services and behind the ? of URLs. */
 export const CONNECTION_WORDS: readonly string[] = [...Object.keys(FIELDS), ...TLS_WORDS]
 
+/** What an object for a connection may have, besides what only pg knows. */
+export const CONNECTION_FIELDS: readonly string[] = [...Object.values(FIELDS), ...TLS_WORDS, 'ssl']
+
 /** What it is called in a config; undefined when it is unknown. Those of TLS that are refused are refused there, in words. */
 export const fieldOf = (keyword: string): string | undefined =>
   isTlsWord(keyword) ? keyword : Object.hasOwn(FIELDS, keyword) ? FIELDS[keyword] : undefined

@@ -38,6 +38,13 @@ test('a table goes through files of every format and compression and comes out t
     ])
     assert.deepEqual({ status: written.status, stderr: written.stderr }, { status: 0, stderr: '' }, name)
     assert.match(written.stdout, /^20,000 rows, /)
+    const why =
+      format.length > 0
+        ? 'it was asked for'
+        : /csv/.test(name)
+          ? `${at(name)} is named so`
+          : 'a file is text unless its name or --format says otherwise'
+    assert.match(written.stdout, new RegExp(`^  as (csv|text|binary), since ${why}$`, 'm'))
     assert.ok(written.stdout.endsWith(`  ${at(name)}  completed\n`), written.stdout)
     const loaded = await run([
       'copy',

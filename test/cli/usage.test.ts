@@ -71,14 +71,19 @@ test('the list of typos has every flag of the help', async () => {
 test('an unknown command is refused with the one that was meant', async () => {
   await assertRefused([], /a command is missing, such as copy/)
   await assertRefused(['cpy'], /unknown command 'cpy'; did you mean copy\?/)
-  await assertRefused([...COPY, 'events'], /too many arguments/)
+  await assertRefused(
+    [...COPY, 'events'],
+    /copy takes options only, .*; a value with spaces is written in quotes/,
+  )
+  // a password with a space in it, and no quotes
+  await assertRefused([...COPY, `${SECRET}@db2/app`], /copy takes options only/)
 })
 
 test('what is missing, given twice or does not go together is named', async () => {
   await assertRefused(['copy', '--to', TO, '--table', 'events'], /--from is missing/)
   await assertRefused(['copy', '--from', FROM, '--table', 'events'], /--to is missing/)
-  await assertRefused(['copy', '--from', FROM, '--to', TO], /give either --table, --query or --file/)
-  await assertRefused([...COPY, '--query', 'SELECT 1'], /give either --table, --query or --file/)
+  await assertRefused(['copy', '--from', FROM, '--to', TO], /give one of --table, --query and --file/)
+  await assertRefused([...COPY, '--query', 'SELECT 1'], /give one of --table, --query and --file/)
   await assertRefused([...COPY, '--from', FROM], /--from.*given twice/)
   await assertRefused(
     ['copy', '--from', FROM, '--to', TO, '--query', 'SELECT 1'],
@@ -91,7 +96,7 @@ test('what is missing, given twice or does not go together is named', async () =
     ['copy', '--file', '-', '--to', `${TO}#t`, '--retry', '2'],
     /standard input can be read only once/,
   )
-  await assertRefused(['copy', '--from'], /'--from <url>' argument missing/)
+  await assertRefused(['copy', '--from'], /: --from <url> needs a value/)
 })
 
 test('values that cannot be are named with what is legal', async () => {
@@ -138,6 +143,14 @@ test('connections that cannot be are refused without a word of what they hold', 
     from(`postgres://ann:x#${SECRET}@db1/app`),
     /--from: in the user or password of a URL, # is written %23/,
   )
+  for (const rest of [`x@${SECRET}/e#f`, `x@${SECRET}/e`, `x@${SECRET}?e`, `x@${SECRET}/e%`]) {
+    const url = `postgres://ann:${rest}@db2/app`
+    await assertRefused(['copy', '--from', FROM, '--table', 'events', '--to', url], /--to .*is written %?/)
+    await assertRefused(from(url), /--from.*is written %?/)
+  }
+  await assertRefused(from(''), /--from is empty; postgres:\/\/ alone means what PGHOST/)
+  await assertRefused([...COPY, '--to', ''], /--to number 2 is empty/)
+  await assertRefused([...COPY, '--to', 'db2'], /write postgres:\/\/ann@db1\/app, or host=db1/)
   await assertRefused(
     ['copy', '--from', FROM, '--table', 'events', '--to', `postgres://ann:${SECRET}@db2:99999/app`],
     /--to .*(port|not a valid)/,
@@ -176,6 +189,9 @@ test('a configuration file is checked key by key, and never quoted', async () =>
   await refused('truncate: often', /truncate must be true or false/)
   await refused('to: x', /to must be a list/)
   await refused('to: [{ url: x }]', /to\[0\]: there is no "url"; there are name, connection, table, file/)
+  await refused('from: { hots: db1 }', /from: there is no "hots"; there are host, hostaddr, port/)
+  await refused('from: { password: 1234 }', /from\.password must be text, in quotes/)
+  await refused('to: [{ connection: { prot: 1 } }]', /to\[0\]\.connection: there is no "prot"/)
   await refused('to: [{ name: x }]', /to\[0\] needs either connection or file/)
   await refused(`from: {\n  password: ${SECRET}: }`, /copy\.yaml is not YAML at line \d+, column \d+/)
   await refused(`{ "from": "${SECRET}", }`, /copy\.json is not JSON/, join(folder, 'copy.json'))

@@ -39,7 +39,12 @@ export const chooseFormat = (
       why: `column ${from.name} is ${named(from, to.typeName, source.types)} at the source and ${named(to, from.typeName, types)} at ${name}`,
     }
   }
-  const count = targets.length === 1 ? 'the target has' : `all ${targets.length} targets have`
+  const count =
+    targets.length === 1
+      ? 'the target has'
+      : targets.length === 2
+        ? 'both targets have'
+        : `all ${targets.length} targets have`
   return targets.length === 0
     ? { format: 'text', why: 'no target can be loaded' }
     : { format: 'binary', why: `${count} the same types in the same columns` }

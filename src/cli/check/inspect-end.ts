@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { type Connector, CopyError, type ServerAddress } from '../../index.js'
+import { adviceOn } from '../advice.js'
 import type { ServerFacts } from './facts.js'
 import { error, type Finding } from './finding.js'
 import { inspectServer } from './inspect-server.js'
@@ -92,5 +93,10 @@ const failed = (thrown: unknown, isConnected: boolean): Finding => {
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   if (isConnected) return error('check', `the check failed: ${message}`)
   const isFull = thrown instanceof CopyError && thrown.sqlState === TOO_MANY_CONNECTIONS
-  return error(isFull ? 'connections' : 'unreachable', message)
+  const advice = thrown instanceof CopyError ? adviceOn(thrown) : undefined
+  const sqlState = thrown instanceof CopyError && thrown.sqlState ? ` (SQLSTATE ${thrown.sqlState})` : ''
+  return error(
+    isFull ? 'connections' : 'unreachable',
+    `${message}${sqlState}${advice === undefined ? '' : `; ${advice}`}`,
+  )
 }

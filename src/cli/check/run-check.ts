@@ -26,6 +26,8 @@ export interface CheckRequest {
     readonly table: string
   }[]
   readonly format: Format | 'auto'
+  /** Why it is known, to stand behind "since". */
+  readonly formatWhy?: string
   readonly truncate?: boolean
   readonly freeze?: boolean
   /** Statements that run first in each target. */
@@ -136,7 +138,7 @@ const report = (
     status: isUsage ? 2 : ok ? 0 : 1,
     source: from,
     targets,
-    format: formatOf(request.format, facts, compared.columns, targets),
+    format: formatOf(request, facts, compared.columns, targets),
     copiedFrom: facts && compared.columns && copiedFrom(facts, compared.columns),
     estimate: source?.found?.estimate,
   }
@@ -184,12 +186,12 @@ const listOf = (
 }
 
 const formatOf = (
-  asked: Format | 'auto',
+  { format: asked, formatWhy = 'it was asked for' }: CheckRequest,
   source: SourceFacts | undefined,
   columns: Readable['columns'] | undefined,
   targets: readonly CheckedTarget[],
 ): FormatChoice => {
-  if (asked !== 'auto') return { format: asked, why: 'it was asked for' }
+  if (asked !== 'auto') return { format: asked, why: formatWhy }
   if (source === undefined || columns === undefined) {
     return { format: 'text', why: 'nothing is known of the types at the source' }
   }

@@ -3,7 +3,6 @@ import { CopyAborted } from '../../index.js'
 import { checkCommand } from '../check/command.js'
 import { checkRequest } from '../check-request.js'
 import { addCopyFlags, type Flags } from '../flags.js'
-import { knownFormat } from '../prepare.js'
 import { readRequest } from '../read-request.js'
 import type { Shell } from '../shell.js'
 
@@ -36,7 +35,7 @@ const check = async (flags: Flags, { output, interrupts }: Shell): Promise<numbe
   const request = await readRequest(flags)
   const { json, quiet } = request
   const print = (text: string): void => output.result(text)
-  const asked = checkRequest(request, knownFormat(request), interrupts.signal)
+  const asked = checkRequest(request, interrupts.signal)
   try {
     return await checkCommand({ ...asked, json, quiet, print })
   } catch (error) {

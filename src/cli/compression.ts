@@ -29,20 +29,24 @@ const { createZstdCompress, createZstdDecompress } = zlib as typeof zlib & {
   readonly createZstdDecompress?: () => Transform
 }
 
-const zstd = (make: (() => Transform) | undefined, path: string): Transform => {
+const zstd = (make: (() => Transform) | undefined, path: string, instead: string): Transform => {
   if (make !== undefined) return make()
   throw wrong(
-    `${path}: this Node (${process.version}) has no zstd; take Node 22.15 or newer, gzip, or the program: zstd -dc ${path} | copyman copy --file -`,
+    `${path}: this Node (${process.version}) has no zstd; take Node 22.15 or newer, gzip, or the program: ${instead}`,
   )
 }
 
 /** @throws CopyError COPY_OPTION for zstd where Node has none */
 export const decompressor = (compression: Compression, path: string): Transform =>
-  compression === 'gzip' ? zlib.createGunzip() : zstd(createZstdDecompress, path)
+  compression === 'gzip'
+    ? zlib.createGunzip()
+    : zstd(createZstdDecompress, path, `zstd -dc ${path} | copyman copy --file -`)
 
 /** @throws CopyError COPY_OPTION for zstd where Node has none */
 export const compressor = (compression: Compression, path: string): Transform =>
-  compression === 'gzip' ? zlib.createGzip({ level: 1 }) : zstd(createZstdCompress, path)
+  compression === 'gzip'
+    ? zlib.createGzip({ level: 1 })
+    : zstd(createZstdCompress, path, `copyman copy … --to file:- | zstd > ${path}`)
 
 /** @throws CopyError COPY_OPTION when a file of this name cannot be written or read here */
 export const requireCompression = (path: string): void => {

@@ -5,7 +5,7 @@ import { faultFields, faultText, rootOf } from './fault-text.js'
 import type { Output } from './output.js'
 import type { CopyPlan, LeftOut } from './plan.js'
 import { printable } from './printable.js'
-import { bytes, count, counted, duration } from './progress/figures.js'
+import { bytes, counted, duration } from './progress/figures.js'
 import type { CopyRequest } from './request.js'
 import type { CopyEnd } from './run-copy.js'
 import { slownessText } from './slowness-text.js'
@@ -133,7 +133,7 @@ export class Reporter {
     const width = Math.max(...outcomes.map(({ name }) => name.length))
     const lines = outcomes.map(({ name, state, rows, retries }) => {
       const style = isLoaded({ state }) ? 'green' : 'red'
-      const amount = rows === undefined ? '' : `  ${count(rows)} rows`
+      const amount = rows === undefined ? '' : `  ${counted(rows, 'row')}`
       const again = retries > 0 ? `, ${counted(retries, 'retry', 'retries')}` : ''
       return `  ${printable(name).padEnd(width)}  ${this.#output.styledResult(style, state)}${amount}${again}`
     })

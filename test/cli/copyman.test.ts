@@ -110,7 +110,7 @@ test('exit status 3 says that some targets are loaded, with the fault, what to d
   )
   assert.match(people.stderr, /\n {4}make the table first, such as by pg_dump --schema-only/)
   assert.ok(people.stderr.endsWith(`copyman: 1 of 2 targets is loaded: ${secondName}\n`))
-  assert.match(people.stdout, new RegExp(`\n  ${firstName}  dropped\n  ${secondName}  committed  1 rows\n$`))
+  assert.match(people.stdout, new RegExp(`\n  ${firstName}  dropped\n  ${secondName}  committed  1 row\n$`))
 
   const programs = await run([...query, '--json'])
   assert.equal(programs.status, 3)

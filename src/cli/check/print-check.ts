@@ -1,4 +1,5 @@
 import { printable } from '../printable.js'
+import { counted } from '../progress/figures.js'
 import { kindOf } from './compare-table.js'
 import { roughBytes, roughTime, secondsFor } from './estimate-time.js'
 import type { Finding } from './finding.js'
@@ -97,7 +98,7 @@ const ending = ({ ok, source, targets, format, estimate }: CheckReport): string[
   if (estimate !== undefined) {
     const time = roughTime(secondsFor(estimate, format.format))
     lines.push(
-      `Size: about ${Math.round(estimate.rows).toLocaleString('en')} rows, ${roughBytes(estimate.bytes)}; ${time} if nothing is in the way. These are guesses.`,
+      `Size: about ${counted(estimate.rows, 'row')}, ${roughBytes(estimate.bytes)}; ${time} if nothing is in the way. These are guesses.`,
     )
   }
   lines.push(

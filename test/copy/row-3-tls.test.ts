@@ -53,6 +53,12 @@ const ask = async (connection: ConnectionInput, sql: string): Promise<string> =>
 }
 
 /** Whether the server says that a source's connection is encrypted. */
+/** Servers know direct TLS from 17 on. */
+const [{ direct }] = (await source.query(
+  `SELECT current_setting('server_version_num')::int >= 170000 AS direct`,
+)) as [{ direct: boolean }]
+const directly = (words: string): string[] => (direct ? [`${words} sslnegotiation=direct`] : [])
+
 const sourceEncrypted = async (connection: ConnectionInput): Promise<boolean> =>
   (await ask(connection, IS_ENCRYPTED)) === 't'
 
@@ -393,7 +399,7 @@ test('verify-full takes a host name, an address and direct TLS, and sends the na
   const full = `sslmode=verify-full sslrootcert=${ca}`
   for (const words of [
     full,
-    `${full} sslnegotiation=direct`,
+    ...directly(full),
     `${full} ssl_min_protocol_version=TLSv1.3`,
     `${full} channel_binding=require require_auth=scram-sha-256`,
   ]) {
@@ -502,7 +508,7 @@ test('a cancel request goes encrypted to the server of its connection', async ()
   const remains = countRemains()
   for (const words of [
     `sslmode=verify-full sslrootcert=${ca}`,
-    `sslmode=verify-full sslrootcert=${ca} sslnegotiation=direct`,
+    ...directly(`sslmode=verify-full sslrootcert=${ca}`),
     'sslmode=prefer',
     'sslmode=disable',
   ]) {

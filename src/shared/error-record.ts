@@ -25,9 +25,15 @@ export const toErrorRecord = (error: unknown, depth = 0): ErrorRecord => {
     message: error.message,
     ...(error.stack !== undefined && { stack: error.stack }),
     ...(typeof code === 'string' && { code }),
-    ...(error instanceof CopyError && { facts: factsOf(error) }),
+    ...(isCopyError(error) && { facts: factsOf(error) }),
     ...(error.cause !== undefined && depth < MAX_CAUSES && { cause: toErrorRecord(error.cause, depth + 1) }),
   }
+}
+
+/** Also of another copy of the class: a user's module in a thread imports its own, and may throw what a copy of its own said. */
+const isCopyError = (error: Error): error is CopyError => {
+  const { code, retryable } = error as Partial<CopyError>
+  return typeof code === 'string' && code.startsWith('COPY_') && typeof retryable === 'boolean'
 }
 
 export const fromErrorRecord = (record: ErrorRecord): Error => {

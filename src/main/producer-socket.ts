@@ -65,7 +65,7 @@ const socketIntoRing = (feed: Feed): Socket => {
       buffer: () => feed.intake.memory(),
       callback: (bytes, view) => {
         if (!guarded(feed, () => feed.intake.landed(view, bytes))) return pausing(feed, socket)
-        const restMs = pace.restAfter(bytes, performance.now())
+        const restMs = pace.restAfter(bytes, view.byteLength, performance.now())
         if (restMs > 0) setTimeout(() => socket.resume(), restMs)
         return restMs === 0
       },

@@ -17,15 +17,17 @@ export class ReadPace {
 
   /**
    * How long to wait before the next read, in milliseconds; 0 for not at all.
+   * @param room how much could have been read: a read that filled it left something behind, however small it was
    * @param now milliseconds of a clock that never goes back
    */
-  restAfter(bytes: number, now: number): number {
+  restAfter(bytes: number, room: number, now: number): number {
     if (now - this.#last > SILENCE_MS) this.#small = 0
     this.#last = now
-    if (bytes < SMALL_BYTES) this.#small += 1
+    const isSmall = bytes < SMALL_BYTES && bytes < room
+    if (isSmall) this.#small += 1
     // what gathered during a rest says nothing of the source's speed
     else if (!this.#isRested) this.#small = 0
-    this.#isRested = bytes < SMALL_BYTES && this.#small >= STREAM_READS
+    this.#isRested = isSmall && this.#small >= STREAM_READS
     return this.#isRested ? REST_MS : 0
   }
 }

@@ -46,7 +46,7 @@ const COLOUR = /\u001b\[3\dm/
 const LIVE = / rows +[\d.]+ (B|KiB) +[\d.]+ (B|KiB)\/s .*lag/
 const TOTAL = /\d s {2}\d+ rows read {2}\d+ rows\/s/
 
-/** What is drawn at once, between the words that begin and end it, is two lines, or that of them which changed; none is wrapped. */
+/** What is drawn at once, between the words that begin and end it, is two lines, none of them wrapped. */
 const assertTwoLines = (shown: string, columns: number): void => {
   const drawn = [...shown.matchAll(/\u001b\[\?2026h(.*?)\u001b\[\?2026l/gs)].map(([, text = '']) =>
     text
@@ -55,8 +55,10 @@ const assertTwoLines = (shown: string, columns: number): void => {
       .filter((line) => line !== ''),
   )
   const frames = drawn.filter((lines) => lines.length > 0)
+  assert.ok(frames.length >= 2, shown)
   assert.equal(frames[0]?.length, 2, shown)
   for (const lines of frames) {
+    // a line that is as it was is not drawn again
     assert.ok(lines.length <= 2, `${columns} columns: ${lines.join('|')}`)
     for (const line of lines) assert.ok([...line].length <= columns, `${[...line].length} columns: ${line}`)
   }
@@ -134,5 +136,8 @@ test('rows for a reader that goes away are a fault of that target', async () => 
   child.stdout?.once('data', () => child.stdout?.destroy())
   const { status, stderr } = await ended(child)
   assert.equal(status, 1)
-  assert.match(stderr, /^copyman: -: .*EPIPE.*\ncopyman: nothing is loaded\n$/)
+  assert.match(
+    stderr,
+    /^copyman: standard output: whoever read it has gone away\ncopyman: nothing is loaded\n$/,
+  )
 })

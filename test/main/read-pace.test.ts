@@ -6,9 +6,9 @@ const PIECE = 8192
 const MUCH = 200_000
 
 /** The rests behind reads of these sizes, `everyMs` from each other. */
-const rests = (sizes: readonly number[], everyMs: number): number[] => {
+const rests = (sizes: readonly number[], everyMs: number, room = 1_000_000): number[] => {
   const pace = new ReadPace()
-  return sizes.map((bytes, i) => pace.restAfter(bytes, 1000 + i * everyMs))
+  return sizes.map((bytes, i) => pace.restAfter(bytes, room, 1000 + i * everyMs))
 }
 const total = (sizes: readonly number[], everyMs: number): number =>
   rests(sizes, everyMs).reduce((sum, rest) => sum + rest, 0)
@@ -32,6 +32,10 @@ test('what gathered during a rest does not end the rests', () => {
 test('a source that fills its reads is not kept waiting, though some of them are small', () => {
   assert.equal(total(Array(1000).fill(MUCH), 0.1), 0)
   assert.equal(total(Array.from({ length: 100 }, () => [...Array(15).fill(PIECE), MUCH]).flat(), 0.1), 0)
+})
+
+test('a source that fills the little room there is, as in small slots, is not kept waiting', () => {
+  assert.deepEqual([...new Set(rests(Array(1000).fill(4096), 0.1, 4096))], [0])
 })
 
 test('a source that speaks seldom is not kept waiting', () => {

@@ -156,7 +156,7 @@ export class CopyCourse {
     const handle = this.group.handleOf(receiver)
     requireOpen(this.#phase, 'reconcile')
     if (from === 'start') requireFurtherPass(this.#producer, receiver)
-    if (from === 'cursor') handle.reconcile()
+    if (from === 'cursor') this.group.reconcile(handle)
     else await handle.reconcileFromStart(this.#options.deadlines.abort)
     this.#listener.reconciled(handle.name, from)
   }

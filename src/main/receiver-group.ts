@@ -160,6 +160,12 @@ export class ReceiverGroup {
 
   /** All passes are over: tells each receiver what it came to. */
   finish(): void {
+  /** As ReceiverHandle.reconcile. A further fault is news then, also when it comes before the next turn. */
+  reconcile(handle: ReceiverHandle): void {
+    handle.reconcile()
+    this.#told.delete(handle)
+  }
+
     for (const { receiver, completion } of this.#handles) {
       receiver.count = completion?.rows
       receiver.command = completion?.command

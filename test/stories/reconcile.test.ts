@@ -15,6 +15,7 @@ import {
   once,
   standstill,
   terminateCopy,
+  until,
 } from '../support/story.js'
 
 const fleet = await startFleet(2)
@@ -130,6 +131,26 @@ const countSlices = async (): Promise<number> => {
   )
   return Math.floor((row?.bytes ?? 0) / SLOT_BYTES)
 }
+
+test('story 12: one that throws again before the next turn is told again, and is not dropped', async () => {
+  let calls = 0
+  const receiver = new CallReceiver(() => {
+    calls += 1
+    if (calls <= 2) throw new Error('not yet')
+  })
+  const manager = new CopyManager(fromTable(fleet.source, 't'), [receiver], { ring: RING })
+  const { faults } = await iterate(manager, {
+    fault: async () => {
+      await manager.reconcile(receiver)
+      if (calls === 1) await until(() => calls === 2, 'it is called again')
+    },
+  })
+  assert.equal(faults.length, 2)
+  assert.deepEqual(
+    manager.outcomes.map(({ state, passes }) => [state, passes]),
+    [['completed', 1]],
+  )
+})
 
 test('story 13: reconciled after the others moved on by as much as the ring allows: still exact', async () => {
   const remains = countRemains()

@@ -121,7 +121,7 @@ export class ReceiverGroup {
     const { waiting } = this
     await Promise.all(waiting.map((handle) => handle.released))
     for (const handle of waiting) {
-      if (this.#makers.has(handle)) continue
+      if (this.#makers.has(handle) || handle.state !== 'waiting') continue
       const threads = await this.#place(handle, context, signal)
       if (signal.aborted) return
       if (this.#pool.tryReserve(threads)) {
@@ -131,7 +131,9 @@ export class ReceiverGroup {
         handle.fail(new CopyError('COPY_STATE', 'the pool has no free thread for a receiver that joins late'))
       }
     }
-    if (!signal.aborted) this.#beginAll(waiting, joining())
+    // one whose thread does not end was dropped instead: its cursor still gates by what that thread was lent
+    const left = waiting.filter(({ state }) => state !== 'dropped')
+    if (!signal.aborted) this.#beginAll(left, joining())
   }
 
   /** One more receiver, for the next pass. @throws CopyError COPY_OPTION when it takes part already */

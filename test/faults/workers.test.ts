@@ -208,6 +208,38 @@ test('row 19: a slot that was lent is not used again before its thread has exite
   await assertSame(fleet.all, 't')
 })
 
+test('row 19: one whose thread does not end takes part in no further pass, also where nobody waited for its reconcile', async () => {
+  const remains = countRemains()
+  const threads = watchThreads()
+  const bad = module('blocks')
+  const options = { deadlines: { thread: 300, abort: 1 } }
+  await using manager = new CopyManager(from(), [bad, ...others()], options)
+  try {
+    let refused: Promise<void> | undefined
+    const iterating = iterate(manager, {
+      fault: () => {
+        refused ??= assert.rejects(manager.reconcile(bad, { from: 'start' }), /its thread does not end/)
+      },
+    })
+    await inTime(iterating, 'the copy')
+    await refused
+    assert.deepEqual(
+      manager.outcomes.map(({ state, passes }) => [state, passes]),
+      [
+        ['dropped', 1],
+        ['committed', 1],
+        ['committed', 1],
+      ],
+    )
+    await until(() => threads.running.length === 0, 'all threads exit')
+  } finally {
+    threads.stop()
+  }
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  await assertSame(fleet.all, 't')
+})
+
 test('row 19: a copy whose thread spins is aborted within its deadline', async () => {
   for (const file of ['misbehaving', 'spins-when-loaded']) {
     again()

@@ -45,7 +45,8 @@ export const commitAll = async (
     return
   }
   for (const handle of ready) {
-    if (isStopped()) return
+    // another may have failed while the last one committed: its fault comes first, and nobody would answer its COMMIT
+    if (isStopped() || ready.some(({ state }) => state === 'faulted')) return
     await handle.commit()
     if (handle.state !== 'committed') return
   }

@@ -6,6 +6,7 @@ import { ROLLBACK, startCommitProxy } from '../support/commit-proxy.js'
 import { startFleet } from '../support/fleet.js'
 import { countRemains } from '../support/remains.js'
 import { assertSame, faultOf, fromTable, inTime, intoTable, iterate, until } from '../support/story.js'
+import { watchThreads } from '../support/threads.js'
 
 const fleet = await startFleet(3)
 const [first, second, third] = fleet.targets as [Server, Server, Server]
@@ -112,4 +113,40 @@ test("row 14: under 'abort' a COMMIT that is answered with ROLLBACK is the last 
   await fleet.assertNoConnections()
   await remains.assertNoneLeft()
   await fleet.assertEmpty('t')
+})
+
+test("under 'abort' a receiver whose thread ends while another commits is its fault, and no COMMIT is sent for it", async () => {
+  const remains = countRemains()
+  const threads = watchThreads()
+  const proxy = await startCommitProxy(first, async ({ behind, message }) => {
+    // threads start in the order of their receivers
+    await threads.started[1]?.terminate()
+    await until(() => manager.outcomes[1]?.fault !== undefined, 'the end of the thread is known')
+    behind.write(message)
+  })
+  const receivers = [
+    intoTable(first, 't', { connection: proxy.connection }),
+    intoTable(second, 't'),
+    intoTable(third, 't'),
+  ]
+  await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers)
+  try {
+    const error = await inTime(
+      manager.run().catch((error: unknown) => error),
+      'the copy',
+    )
+    assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+    assert.equal(faultOf(error.cause, second.name).code, 'COPY_WORKER')
+    assert.deepEqual(error.committed, [first.name])
+    assert.deepEqual(
+      manager.outcomes.map(({ state }) => state),
+      ['committed', 'rolled-back', 'rolled-back'],
+    )
+  } finally {
+    threads.stop()
+    await proxy.close()
+  }
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  await assertSame([fleet.source, first], 't')
 })

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
-import { type CopyError, CopyFailed, CopyManager, type Receiver, ReceiverFault } from '../../src/index.js'
+import {
+  type CopyError,
+  CopyFailed,
+  CopyManager,
+  IteratorProducer,
+  type Receiver,
+  ReceiverFault,
+} from '../../src/index.js'
 import { ROLLBACK, startCommitProxy } from '../support/commit-proxy.js'
 import { startFleet } from '../support/fleet.js'
 import { countRemains } from '../support/remains.js'
@@ -149,4 +156,26 @@ test("under 'abort' a receiver whose thread ends while another commits is its fa
   await fleet.assertNoConnections()
   await remains.assertNoneLeft()
   await assertSame([fleet.source, first], 't')
+})
+
+test("where the source cannot count, one that loads more than who has committed under 'each' is a fault", async () => {
+  const holder = await second.client()
+  try {
+    await holder.query('SELECT pg_advisory_lock(1)')
+    const short = intoTable(first, 'u', { statement: 'COPY u FROM STDIN WHERE i <> 2' })
+    const full = intoTable(second, 'u', { after: ['SELECT pg_advisory_xact_lock(1)'] })
+    await using manager = new CopyManager(new IteratorProducer(['1\n2', '\n3\n']), [short, full], {
+      atomicity: 'each',
+    })
+    const iterating = iterate(manager)
+    iterating.catch(() => undefined)
+    await until(() => manager.outcomes[0]?.state === 'committed', 'the first is committed')
+    await holder.query('SELECT pg_advisory_unlock(1)')
+    const { faults } = await inTime(iterating, 'the copy')
+    const error = faultOf(faults[0], second.name)
+    assert.equal(error.code, 'COPY_COUNT_MISMATCH')
+    assert.match(error.message, /^3 rows were loaded but another receiver loaded 2/)
+  } finally {
+    await holder.end()
+  }
 })

@@ -133,7 +133,8 @@ export class Commit {
     const { transactionId: id = 'unknown' } = this.#completion ?? {}
     const why = this.#why ?? 'the copy was given up before its server answered'
     const message = `${fault.message}; COMMIT had been sent for transaction ${id}, so it may be committed or not (${why})`
-    const facts = { ...fault, phase: 'commit' as const, cause: fault }
+    // whatever the fault was, once more might load it twice
+    const facts = { ...fault, phase: 'commit' as const, retryable: false, cause: fault }
     this.#end({ state: 'faulted', fault: new CopyError('COPY_IN_DOUBT', message, facts) })
   }
 

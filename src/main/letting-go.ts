@@ -44,8 +44,8 @@ export class LettingGo {
 
   /** The error of a copy that could not be completed. */
   failed(cause: CopyError): CopyFailed {
-    const { committed } = this.#held.group
-    return new CopyFailed(cause, { committed, warnings: this.warnings })
+    const { committed, isInDoubt } = this.#held.group
+    return new CopyFailed(cause, { committed, isInDoubt, warnings: this.warnings })
   }
 
   /** The error of a copy that was ended on purpose. */

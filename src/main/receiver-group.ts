@@ -2,6 +2,7 @@ import { CopyError, ReceiverFault } from '../shared/errors.js'
 import type { AbortReason } from '../shared/messages.js'
 import type { Report } from '../shared/receiver-life.js'
 import type { ServerEvent } from '../shared/server-events.js'
+import { isInDoubt } from './commit.js'
 import { unlessAborted } from './deadline.js'
 import type { HandleContext, Joining } from './handle-context.js'
 import type { Receiver, ReceiverContext } from './receiver.js'
@@ -68,6 +69,11 @@ export class ReceiverGroup {
   /** Names of those that are committed. */
   get committed(): readonly string[] {
     return this.#handles.filter(({ state }) => state === 'committed').map(({ name }) => name)
+  }
+
+  /** Whether somebody's COMMIT may have been done or not. */
+  get isInDoubt(): boolean {
+    return this.#handles.some(({ fault }) => isInDoubt(fault))
   }
 
   /** Those that hold up others by being slower, of which the caller can go on without them. */
@@ -154,6 +160,12 @@ export class ReceiverGroup {
     return faults.size === 0 ? undefined : new ReceiverFault(faults)
   }
 
+  /** As ReceiverHandle.reconcile. A further fault is news then, also when it comes before the next turn. */
+  reconcile(handle: ReceiverHandle): void {
+    handle.reconcile()
+    this.#told.delete(handle)
+  }
+
   /** Goes on without those whose faults were told and not mended. */
   async dropTold(deadlineMs: number): Promise<void> {
     const dropped = this.#handles.filter((handle) => handle.state === 'faulted' && this.#told.has(handle))
@@ -162,12 +174,6 @@ export class ReceiverGroup {
 
   /** All passes are over: tells each receiver what it came to. */
   finish(): void {
-  /** As ReceiverHandle.reconcile. A further fault is news then, also when it comes before the next turn. */
-  reconcile(handle: ReceiverHandle): void {
-    handle.reconcile()
-    this.#told.delete(handle)
-  }
-
     for (const { receiver, completion } of this.#handles) {
       receiver.count = completion?.rows
       receiver.command = completion?.command

@@ -127,6 +127,8 @@ export class ReceiverFault<R = unknown> extends CopyError {
 /** What a copy that was not completed leaves behind. */
 export interface CopyRemains {
   readonly committed: readonly string[]
+  /** Whether somebody's COMMIT is in doubt. */
+  readonly isInDoubt?: boolean
   readonly warnings: readonly CopyError[]
 }
 
@@ -158,8 +160,8 @@ export class CopyFailed extends CopyError {
   constructor(cause: CopyError, left: CopyRemains = NOTHING) {
     super('COPY_FAILED', `the copy failed: ${cause.message}${alreadyCommitted(left.committed)}`, {
       ...cause,
-      // once more would load those a second time
-      retryable: cause.retryable && left.committed.length === 0,
+      // once more would load those a second time, or might
+      retryable: cause.retryable && left.committed.length === 0 && left.isInDoubt !== true,
       cause,
     })
     this.committed = left.committed

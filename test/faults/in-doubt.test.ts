@@ -414,3 +414,34 @@ test('row 17: a standby that took over is not believed, though its cluster is th
     },
   )
 })
+
+test('row 17: a copy with a COMMIT in doubt is not to be tried again, whatever the last fault was', async () => {
+  const holders = await Promise.all([second, third].map((server) => server.client()))
+  try {
+    await Promise.all(holders.map((holder) => holder.query('SELECT pg_advisory_lock(1)')))
+    const proxy = await startCommitProxy(first, cutTheAnswer)
+    const after = ['SELECT pg_advisory_xact_lock(1)']
+    const receivers = [
+      intoTable(first, 't', { connection: proxy.connection }),
+      intoTable(second, 't', { after }),
+      intoTable(third, 't', { after }),
+    ]
+    await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
+      atomicity: 'each',
+      deadlines: { resolve: 0 },
+    })
+    const running = failure(manager.run({ onFault: 'isolate' }))
+    await until(() => statesOf(manager)[0] === 'in-doubt', 'the first is in doubt')
+    for (const server of [second, third]) {
+      await server.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+      )
+    }
+    const error = await inTime(running, 'the copy')
+    assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+    assert.deepEqual([error.cause.retryable, error.retryable], [true, false])
+    await proxy.close()
+  } finally {
+    await Promise.all(holders.map((holder) => holder.end()))
+  }
+})

@@ -1,4 +1,5 @@
 import { CopyError } from '../shared/errors.js'
+import { SourceRun } from './source-run.js'
 import { jsonOf, textOf, Unwritable } from './value-text.js'
 
 /** One row: its values in the order of the columns, or an object that has them by name. */
@@ -63,20 +64,45 @@ export class EncodedRows implements AsyncIterable<string[]> {
     this.canRepeat = typeof rows === 'function' || Array.isArray(rows)
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<string[], undefined> {
+  /** What the rows come from, as it was given. */
+  get given(): Rows {
+    return this.#rows
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<string[], undefined> {
     const rows = typeof this.#rows === 'function' ? this.#rows() : this.#rows
+    const run = Symbol.asyncIterator in rows ? new SourceRun(rows) : undefined
+    const lists = this.#encode(run === undefined ? rows : { [Symbol.asyncIterator]: () => run }, run)
+    return {
+      next: () => lists.next(),
+      async return() {
+        // the generator hears of it behind the row it waits for, which may never come
+        await run?.letGo()
+        return lists.return(undefined)
+      },
+    }
+  }
+
+  async *#encode(
+    rows: Iterable<Row> | AsyncIterable<Row>,
+    run: SourceRun<Row> | undefined,
+  ): AsyncGenerator<string[], undefined> {
     let shape: Shape | undefined
     let list: string[] = []
     let row = 0
-    for await (const one of rows) {
-      row += 1
-      shape ??= new Shape(one, this.#columns)
-      list.push(this.#write(shape.valuesOf(one, row)))
-      if (list.length < ROWS_PER_LIST) continue
-      yield list
-      list = []
+    try {
+      for await (const one of rows) {
+        row += 1
+        shape ??= new Shape(one, this.#columns)
+        list.push(this.#write(shape.valuesOf(one, row)))
+        if (list.length < ROWS_PER_LIST) continue
+        yield list
+        list = []
+      }
+      if (list.length > 0) yield list
+    } finally {
+      await run?.letGo()
     }
-    if (list.length > 0) yield list
   }
 }
 

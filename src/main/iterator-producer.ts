@@ -39,7 +39,9 @@ export class IteratorProducer implements Producer {
   count: number | undefined
   command: string | undefined
   readonly #source: IteratorSource
-  #run: SourceRun | undefined
+  /** What is iterated in the end: to be heard, and let go of where that does not begin. */
+  readonly #given: unknown
+  #run: SourceRun<CopyInput> | undefined
   #left: Promise<void> = Promise.resolve()
   #stop: () => void = () => undefined
 
@@ -55,6 +57,7 @@ export class IteratorProducer implements Producer {
       throw new CopyError('COPY_OPTION', 'from is one piece of data; put it into a list: [data]')
     }
     this.#source = source
+    this.#given = source instanceof EncodedRows ? source.given : source
     this.canRepeat =
       typeof source === 'function' ||
       Array.isArray(source) ||
@@ -63,7 +66,7 @@ export class IteratorProducer implements Producer {
   }
 
   async open(): Promise<void> {
-    hear(this.#source)
+    hear(this.#given)
   }
 
   async produce(stream: ProducerStream): Promise<ProducerEnd> {
@@ -102,16 +105,16 @@ export class IteratorProducer implements Producer {
 
   /** Waits until a source that was left has cleaned up. @throws what it threw in that */
   async close(deadlineMs: number): Promise<void> {
-    const source = this.#source
-    if (typeof source !== 'function' && this.#run === undefined) this.#left = letGoUnread(source)
-    unhear(source)
+    const given = this.#given
+    if (isIterable(given) && this.#run === undefined) this.#left = letGoUnread(given)
+    unhear(given)
     if (await within(this.#left, deadlineMs)) return this.#left
     throw new CopyError('COPY_CALLABLE', `the source did not let go within ${deadlineMs} ms`, {
       phase: 'close',
     })
   }
 
-  async #begin(stream: ProducerStream): Promise<SourceRun> {
+  async #begin(stream: ProducerStream): Promise<SourceRun<CopyInput>> {
     const given = this.#source
     const source = typeof given === 'function' ? await given() : given
     if (!isIterable(source))

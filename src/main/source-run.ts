@@ -3,12 +3,14 @@ import * as streams from 'node:stream'
 /** A piece of COPY data cut anywhere, or a list of complete rows, each with its line end where the format has one. */
 export type CopyInput = Uint8Array | string | readonly (Uint8Array | string)[]
 
-/** Anything that can be iterated: arrays, generators, a Node Readable, a web stream. */
-export type CopyIterable = Iterable<CopyInput> | AsyncIterable<CopyInput>
+type AnyIterable<T> = Iterable<T> | AsyncIterable<T>
 
-type Turns = Iterator<CopyInput> | AsyncIterator<CopyInput>
-type NodeStream = AsyncIterable<CopyInput> & streams.Readable
-type WebStream = AsyncIterable<CopyInput> & ReadableStream<CopyInput>
+/** Anything that can be iterated: arrays, generators, a Node Readable, a web stream. */
+export type CopyIterable = AnyIterable<CopyInput>
+
+type Turns<T> = Iterator<T> | AsyncIterator<T>
+type NodeStream = AsyncIterable<never> & streams.Readable
+type WebStream = AsyncIterable<never> & ReadableStream<never>
 
 /** How Node itself lets go of a stream whose `for await` was left: a server's request keeps its socket for the answer. */
 const destroy = (streams as unknown as { destroy?: (stream: NodeStream, error: null) => void }).destroy
@@ -17,23 +19,23 @@ const destroy = (streams as unknown as { destroy?: (stream: NodeStream, error: n
  * One run over what a user gave as the source. Given up before its end, it lets go of it as `for await` does when it is
  * left, and also while the source is silent, which `for await` cannot.
  */
-export class SourceRun {
-  readonly #source: CopyIterable
-  readonly #turns: Turns
+export class SourceRun<T> {
+  readonly #source: AnyIterable<T>
+  readonly #turns: Turns<T>
   readonly #isSync: boolean
   #isPending = false
   #isOver = false
   #lettingGo: Promise<void> | undefined
 
-  constructor(source: CopyIterable) {
+  constructor(source: AnyIterable<T>) {
     this.#source = source
     this.#turns = turnsOf(source)
     this.#isSync = !(Symbol.asyncIterator in source)
     hear(source)
   }
 
-  async next(): Promise<IteratorResult<CopyInput>> {
-    let turn: IteratorResult<CopyInput> | undefined
+  async next(): Promise<IteratorResult<T>> {
+    let turn: IteratorResult<T> | undefined
     this.#isPending = true
     try {
       turn = await this.#turns.next()
@@ -71,7 +73,7 @@ export class SourceRun {
 }
 
 /** Lets go of a source that was never read. */
-export const letGoUnread = async (source: CopyIterable): Promise<void> => {
+export const letGoUnread = async (source: AnyIterable<unknown>): Promise<void> => {
   if (isNodeStream(source)) {
     hear(source)
     destroyStream(source)
@@ -80,7 +82,7 @@ export const letGoUnread = async (source: CopyIterable): Promise<void> => {
     if (!source.locked) await source.cancel()
   } else {
     // one that is its own iterator, such as a generator
-    await (source as Partial<Turns>).return?.()
+    await (source as Partial<Turns<unknown>>).return?.()
   }
 }
 
@@ -120,13 +122,13 @@ const destroyStream = (stream: NodeStream): void => {
   else destroy(stream, null)
 }
 
-const turnsOf = (source: CopyIterable): Turns => {
+const turnsOf = <T>(source: AnyIterable<T>): Turns<T> => {
   if (isWebStream(source)) return turnsOfReader(source.getReader())
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
 }
 
 /** A web stream's own iterator cancels it behind the read that is under way, so never while it is silent. */
-const turnsOfReader = (reader: ReadableStreamDefaultReader<CopyInput>): AsyncIterator<CopyInput> => ({
+const turnsOfReader = <T>(reader: ReadableStreamDefaultReader<T>): AsyncIterator<T> => ({
   async next() {
     let isOver = true
     try {

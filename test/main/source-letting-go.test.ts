@@ -10,6 +10,7 @@ import {
   CopyFailed,
   CopyManager,
   copy,
+  fromRows,
   IteratorProducer,
   type IteratorSource,
   NullReceiver,
@@ -77,6 +78,12 @@ const iteratorWithReturn = (): Silent => {
   return { source, isLeft: () => isLeft }
 }
 
+const silentRows = (): Silent => {
+  const source = new Readable({ objectMode: true, read: () => undefined })
+  source.push([1])
+  return { source: fromRows(source), isLeft: () => source.destroyed }
+}
+
 const SOURCES = {
   'a silent Readable': silentReadable,
   'a silent Readable that a function gives': () => {
@@ -86,6 +93,7 @@ const SOURCES = {
   'a silent web stream': silentWebStream,
   'an async generator': slowGenerator,
   'a silent iterator': iteratorWithReturn,
+  'a silent Readable of rows': silentRows,
 }
 
 /** Ways to give a copy up. Each returns when the copy is over. */
@@ -132,7 +140,7 @@ for (const [what, make] of Object.entries(SOURCES)) {
   }
 }
 
-for (const make of [silentReadable, silentWebStream, iteratorWithReturn]) {
+for (const make of [silentReadable, silentWebStream, iteratorWithReturn, silentRows]) {
   test(`a source that was not read yet is let go of: ${make.name}`, async () => {
     const { source, isLeft } = make()
     await assert.rejects(

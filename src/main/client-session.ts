@@ -31,6 +31,7 @@ const FAILED_TRANSACTION = '25P02'
 
 /** Settings without which the same bytes do not mean the same: name, whether a value will do, what to set. */
 const NEEDED: readonly [name: string, suits: (value: string) => boolean, right: string][] = [
+  ['client_encoding', (value) => value === 'UTF8', 'UTF8'],
   ['DateStyle', (value) => value.startsWith('ISO'), 'ISO'],
   ['IntervalStyle', (value) => value === 'postgres', 'postgres'],
 ]

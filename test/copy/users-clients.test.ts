@@ -512,7 +512,12 @@ test('story 17: a client that is not as it must be is refused in words', async (
   )
   await client.query("SET DateStyle = 'ISO, DMY'; SET IntervalStyle = iso_8601")
   assert.match(await refusal(client), /COPY_OPTION IntervalStyle is 'iso_8601'/)
-  await client.query('SET IntervalStyle = postgres; SET extra_float_digits = 0')
+  await client.query("SET IntervalStyle = postgres; SET client_encoding = 'LATIN1'")
+  assert.match(
+    await refusal(client),
+    /COPY_OPTION client_encoding is 'LATIN1' on the receiver's pg.Client.*SET client_encoding = 'UTF8'/,
+  )
+  await client.query("SET client_encoding = 'UTF8'; SET extra_float_digits = 0")
   await copy({ from: oneRow(), to: [{ client, statement: IN }] })
   await client.query('ROLLBACK')
   await client.query('SET extra_float_digits = 0')

@@ -6,7 +6,7 @@ export type CopyInput = Uint8Array | string | readonly (Uint8Array | string)[]
 type AnyIterable<T> = Iterable<T> | AsyncIterable<T>
 
 /** Anything that can be iterated: arrays, generators, a Node Readable, a web stream. */
-export type CopyIterable = AnyIterable<CopyInput>
+export type CopyIterable = Iterable<CopyInput> | AsyncIterable<CopyInput>
 
 type Turns<T> = Iterator<T> | AsyncIterator<T>
 type NodeStream = AsyncIterable<never> & streams.Readable

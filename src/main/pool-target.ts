@@ -4,7 +4,7 @@ import type { Completion } from '../shared/messages.js'
 import type { RingSlice } from '../shared/ring-reader.js'
 import type { ServerEvent } from '../shared/server-events.js'
 import type { SessionSettings } from '../shared/session-settings.js'
-import { withinLimit } from '../shared/step-limits.js'
+import { finishedTooLate, withinLimit } from '../shared/step-limits.js'
 import type { Target } from '../shared/target.js'
 import type { ClientSession } from './client-session.js'
 import { ClientTarget, type ClientTargetPlan } from './client-target.js'
@@ -27,6 +27,8 @@ export class PoolTarget implements Target {
   #beginning: Promise<void> = Promise.resolve()
   #stop = new AbortController()
   #isCommitting = false
+  /** What is left of the time to finish. */
+  #leftMs = 0
   #failed: Promise<never> = new Promise(() => undefined)
   #phase: CopyPhase = 'connect'
 
@@ -65,8 +67,17 @@ export class PoolTarget implements Target {
 
   async complete(): Promise<Completion> {
     const target = this.#target as ClientTarget
+    const { finishMs } = this.#plan
+    const began = performance.now()
     const completion = await target.complete()
-    const rows = await target.session?.query('SELECT pg_catalog.pg_current_xact_id()::text', 'complete')
+    const session = target.session as ClientSession
+    const asking = session.query('SELECT pg_catalog.pg_current_xact_id()::text', 'complete')
+    const leftMs = finishMs && Math.max(1, finishMs - (performance.now() - began))
+    const rows = await withinLimit(asking, leftMs, () => {
+      session.destroy()
+      return finishedTooLate(session.server, finishMs)
+    })
+    this.#leftMs = finishMs && Math.max(1, finishMs - (performance.now() - began))
     const transactionId = rows?.[0]?.[0]
     return { ...completion, commits: true, ...(transactionId && { transactionId }) }
   }
@@ -75,8 +86,8 @@ export class PoolTarget implements Target {
     this.#isCommitting = true
     const session = this.#target?.session as ClientSession
     const { finishMs } = this.#plan
-    const tag = await withinLimit(session.command('COMMIT', 'commit'), finishMs, () => {
-      const why = `COMMIT was not answered within ${finishMs} ms (deadlines.finish)`
+    const tag = await withinLimit(session.command('COMMIT', 'commit'), this.#leftMs, () => {
+      const why = `COMMIT was not answered within ${finishMs} ms of finishing (deadlines.finish)`
       session.destroy()
       return session.fault(new Error(why), 'commit')
     })

@@ -109,23 +109,18 @@ export class Commit {
   }
 
   async #status(): ReturnType<typeof transactionStatus> {
-    const { transactionId: id, cluster, walPosition } = this.#completion ?? {}
+    const { transactionId: id, server: mark } = this.#completion ?? {}
     const server = this.#server
     const { resolve, connect } = this.#deadlines
     const unknown = (why: string) => ({ said: 'unknown' as const, why })
     if (id === undefined || server === undefined) return unknown('it has no server that could be asked')
-    if (cluster === undefined || walPosition === undefined) {
+    if (mark === undefined) {
       return unknown(
-        'which server it was in could not be learned, for want of a right to pg_control_system()',
+        'which server it was in could not be learned, for want of the right to pg_control_system() or its like',
       )
     }
     if (resolve === 0) return unknown('deadlines.resolve is 0')
-    const asking = transactionStatus(
-      { id, cluster, walPosition, server },
-      resolve,
-      connect,
-      this.#stop.signal,
-    )
+    const asking = transactionStatus({ id, mark, server }, resolve, connect, this.#stop.signal)
     return asking.catch((error: unknown) => unknown(messageOf(error)))
   }
 

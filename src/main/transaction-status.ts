@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CLUSTER, WAL_POSITION } from '../shared/cluster.js'
+import { CLUSTER, isSameRun, RUN, type ServerMark } from '../shared/cluster.js'
 import type { ConnectionData } from '../shared/connection-data.js'
 import { CopyError, messageOf } from '../shared/errors.js'
 import { Session } from '../shared/session.js'
@@ -7,9 +7,8 @@ import { Session } from '../shared/session.js'
 /** A transaction whose COMMIT was not answered, and whom to ask. */
 export interface LostTransaction {
   readonly id: string
-  /** By CLUSTER and WAL_POSITION, taken in the transaction. */
-  readonly cluster: string
-  readonly walPosition: string
+  /** Taken in the transaction. */
+  readonly mark: ServerMark
   readonly server: ConnectionData
 }
 
@@ -24,6 +23,16 @@ const LONGEST_PAUSE_MS = 1000
 const END_MS = 500
 /** Lost connections, too many of them, a server that shuts down or starts: the same question may be answered later. */
 const PASSING = ['08', '53', '57']
+
+/** The next transaction id of a checkpoint, which it tells as 'epoch:id'. */
+const FREE =
+  "pg_catalog.split_part(next_xid, ':', 1)::numeric * 4294967296 + pg_catalog.split_part(next_xid, ':', 2)::numeric"
+
+/**
+ * Whether a checkpoint was written while nobody else could write: at the end of a recovery, or at a shutdown. Where
+ * wal_level is minimal, one of an idle server looks the same.
+ */
+const ALONE = "redo_lsn = checkpoint_lsn AND pg_catalog.current_setting('wal_level') <> 'minimal'"
 
 const unknown = (why: string): TransactionStatus => ({ said: 'unknown', why })
 
@@ -65,30 +74,30 @@ export const transactionStatus = async (
   }
 }
 
+type Ask = (sql: string) => Promise<(string | null)[]>
+
 const ask = async (
-  { id, cluster, walPosition, server }: LostTransaction,
+  lost: LostTransaction,
   connectMs: number,
   signal: AbortSignal,
 ): Promise<TransactionStatus> => {
-  const session = await Session.open(server, { connectMs, signal })
+  const session = await Session.open(lost.server, { connectMs, signal })
   const giveUp = (): void => session.destroy()
   signal.addEventListener('abort', giveUp)
   try {
-    const values = async (sql: string): Promise<(string | null)[]> =>
-      (await session.query(`SELECT ${sql}`, 'commit'))[0] ?? []
-    const [here] = await values(CLUSTER)
-    if (here !== cluster) {
+    const values: Ask = async (sql) => (await session.query(`SELECT ${sql}`, 'commit'))[0] ?? []
+    const trusted = await trust(lost, values)
+    if (trusted === 'nothing') return { said: 'aborted' }
+    if (trusted === 'another') {
       return unknown(`${session.server} is another server now, or one that took over from it`)
     }
+    if (trusted === 'older') {
+      return unknown(`${session.server} has lost a part of its log, or is an older copy of that server`)
+    }
     for (const pause of pauses(signal)) {
-      const [status, isPast] = await values(
-        `pg_catalog.pg_xact_status('${id}'), ${WAL_POSITION} >= '${walPosition}'`,
-      )
-      // ids of which nothing had reached the disk are given to others after a crash
-      if (status === 'committed' && isPast !== 't') {
-        return unknown(
-          `${session.server} has lost a part of its log, and that id is another transaction's now`,
-        )
+      const [status] = await values(`pg_catalog.pg_xact_status('${lost.id}')`)
+      if (status === 'committed' && trusted === 'unsure') {
+        return unknown(`${session.server} has crashed since, and that id may be another transaction's by now`)
       }
       if (status === 'committed' || status === 'aborted') return { said: status }
       if (status !== 'in progress') return unknown(`${session.server} does not know it any more`)
@@ -99,6 +108,30 @@ const ask = async (
     signal.removeEventListener('abort', giveUp)
     await session.end(END_MS)
   }
+}
+
+/**
+ * What a server's word on a transaction id is worth. A crash takes what was not flushed yet with it, and the ids that
+ * were given out there are given out again. So where the server did not run on, its last checkpoint is asked: if that
+ * is the one with which it began to run again, it tells the first id that was free then.
+ *
+ * What even that cannot show: two crashes within `deadlines.resolve`, between which another transaction got the id and
+ * was flushed.
+ */
+const trust = async (
+  { id, mark }: LostTransaction,
+  values: Ask,
+): Promise<'all' | 'another' | 'older' | 'unsure' | 'nothing'> => {
+  const [here, run] = await values(`${CLUSTER}, ${RUN}`)
+  if (here !== mark.cluster) return 'another'
+  if (isSameRun(mark.run, run ?? '')) return 'all'
+  const [isOlder, isAlone, isFree] = await values(
+    `checkpoint_lsn < '${mark.flushed}', ${ALONE}, ${FREE} <= ${id}
+       FROM pg_catalog.pg_control_checkpoint()`,
+  )
+  if (isOlder === 't') return 'older'
+  if (isAlone !== 't') return 'unsure'
+  return isFree === 't' ? 'nothing' : 'all'
 }
 
 /** A pause before each further try, each longer than the last, until the signal fires. */

@@ -1,3 +1,4 @@
+import type { ServerMark } from './cluster.js'
 import type { ConnectionData } from './connection-data.js'
 import type { ErrorRecord } from './error-record.js'
 import type { ServerEvent } from './server-events.js'
@@ -43,9 +44,7 @@ export interface Completion {
   /** Transaction id, by which the outcome of a lost COMMIT can be asked. */
   readonly transactionId?: string
   /** Which server that id is of; undefined where the user may not learn it. */
-  readonly cluster?: string
-  /** How far that server's log had come by then; known where `cluster` is. */
-  readonly walPosition?: string
+  readonly server?: ServerMark
   /** Whether a COMMIT is still to come. Callables, null receivers and users' clients have none. */
   readonly commits: boolean
 }

@@ -1,4 +1,4 @@
-import { CLUSTER, WAL_POSITION } from '../shared/cluster.js'
+import { CLUSTER, FLUSHED, RUN } from '../shared/cluster.js'
 import { type CopyInSession, runEach } from '../shared/copy-in.js'
 import { CopyError } from '../shared/errors.js'
 import type { Completion } from '../shared/messages.js'
@@ -12,14 +12,17 @@ const ID = 'pg_catalog.pg_current_xact_id()::text'
 export const ownTransaction = async (
   session: CopyInSession,
   signal: AbortSignal,
-): Promise<Pick<Completion, 'transactionId' | 'cluster' | 'walPosition'>> => {
+): Promise<Pick<Completion, 'transactionId' | 'server'>> => {
   const ask = async (text: string): Promise<(string | null)[]> =>
     (await runEach(session, [text], 'complete', signal))[0] ?? []
   try {
-    const [id, cluster, walPosition] = await ask(
-      `SAVEPOINT copyman; SELECT ${ID}, ${CLUSTER}, ${WAL_POSITION}`,
+    const [id, cluster, flushed, run] = await ask(
+      `SAVEPOINT copyman; SELECT ${ID}, ${CLUSTER}, ${FLUSHED}, ${RUN}`,
     )
-    return { ...(id && { transactionId: id }), ...(cluster && walPosition && { cluster, walPosition }) }
+    return {
+      ...(id && { transactionId: id }),
+      ...(cluster && flushed && run && { server: { cluster, flushed, run } }),
+    }
   } catch (error) {
     if (!(error instanceof CopyError && error.code === 'COPY_SERVER')) throw error
     const [id] = await ask(`ROLLBACK TO SAVEPOINT copyman; SELECT ${ID}`)

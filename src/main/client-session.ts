@@ -5,6 +5,7 @@ import { CopyCommand, type CopyProtocol } from '../shared/copy-command.js'
 import { CopyError, type CopyPhase } from '../shared/errors.js'
 import { sessionFault } from '../shared/server-error.js'
 import { onServerEvents, type ServerEvent } from '../shared/server-events.js'
+import { askVersion } from '../shared/server-version.js'
 import { RAW_TYPES } from '../shared/session.js'
 import { within } from './deadline.js'
 import type { StatementSession } from './producer-socket.js'
@@ -120,7 +121,7 @@ export class ClientSession implements StatementSession {
 
   /** The version that the server reported at start, such as 150018. */
   get serverVersion(): Promise<number> {
-    return this.query('SHOW server_version_num', 'start').then((rows) => Number(rows[0]?.[0]))
+    return askVersion(this)
   }
 
   /**

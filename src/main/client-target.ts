@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { type CopyStreamQuery, from } from 'pg-copy-streams'
 import { cancelRequest } from '../shared/cancel-request.js'
 import { CopyCommand } from '../shared/copy-command.js'
-import { completeCopyIn, runEach, takesData } from '../shared/copy-in.js'
+import { CHECK_CONSTRAINTS, completeCopyIn, runEach, takesData } from '../shared/copy-in.js'
 import { CopyError } from '../shared/errors.js'
 import type { Completion } from '../shared/messages.js'
 import { HEADER_BYTES } from '../shared/ring-layout.js'
@@ -174,7 +174,8 @@ export class ClientTarget implements Target {
 
   async #finish(session: ClientSession, copy: CopyIn): Promise<Completion> {
     this.#isDone = true
-    const completion = await completeCopyIn(session, copy, this.#plan.after, this.#stop.signal)
+    const after = [...this.#plan.after, CHECK_CONSTRAINTS]
+    const completion = await completeCopyIn(session, copy, after, this.#stop.signal)
     return { ...completion, commits: false }
   }
 

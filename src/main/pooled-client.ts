@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { CopyError, messageOf } from '../shared/errors.js'
-import { applySettings, type SessionSettings } from '../shared/session-settings.js'
+import { beginTransaction, type SessionSettings } from '../shared/session-settings.js'
 import { startedTooLate, withinLimit } from '../shared/step-limits.js'
 import { ClientSession } from './client-session.js'
 import { unlessAborted, within } from './deadline.js'
@@ -58,14 +58,13 @@ export class PooledClient {
     })
     this.#isInTransaction = true
     try {
-      await session.query(sql, 'start')
+      await beginTransaction(session, sql, settings)
       if (isWithin) {
         const why = 'somebody released it to the pool without COMMIT or ROLLBACK'
         throw new CopyError('COPY_STATE', `the pool's client is in a transaction already: ${why}`, {
           phase: 'start',
         })
       }
-      await applySettings(session, settings)
     } finally {
       await session.end(0)
     }

@@ -4,7 +4,7 @@ import { examineBackend } from '../shared/backend.js'
 import type { ConnectionData } from '../shared/connection-data.js'
 import { CopyError } from '../shared/errors.js'
 import { Session } from '../shared/session.js'
-import { applySettings, checkSettings, type SessionSettings } from '../shared/session-settings.js'
+import { beginTransaction, checkSettings, type SessionSettings } from '../shared/session-settings.js'
 import type { Examined } from '../shared/slowness.js'
 import { startedTooLate, withinLimit } from '../shared/step-limits.js'
 import { type CheckedConnection, type ConnectionInput, checkConnection } from './connection-input.js'
@@ -205,8 +205,8 @@ export class OwnSource implements Source {
   }
 
   async #beginTransaction(session: Session): Promise<void> {
-    await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', 'start')
     const { session: settings } = this.#context as ProducerContext
-    await applySettings(session, { ...settings, ...this.#settings })
+    const begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
+    await beginTransaction(session, begin, { ...settings, ...this.#settings })
   }
 }

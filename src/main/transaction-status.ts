@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CLUSTER, isSameRun, RUN, type ServerMark } from '../shared/cluster.js'
+import { isSameRun, SERVER_MARK, type ServerMark, toServerMark } from '../shared/cluster.js'
 import type { ConnectionData } from '../shared/connection-data.js'
 import { CopyError, messageOf } from '../shared/errors.js'
 import { Session } from '../shared/session.js'
@@ -122,9 +122,9 @@ const trust = async (
   { id, mark }: LostTransaction,
   values: Ask,
 ): Promise<'all' | 'another' | 'older' | 'unsure' | 'nothing'> => {
-  const [here, run] = await values(`${CLUSTER}, ${RUN}`)
-  if (here !== mark.cluster) return 'another'
-  if (isSameRun(mark.run, run ?? '')) return 'all'
+  const here = toServerMark(await values(SERVER_MARK))
+  if (here?.cluster !== mark.cluster) return 'another'
+  if (isSameRun(mark, here)) return 'all'
   const [isOlder, isAlone, isFree] = await values(
     `checkpoint_lsn < '${mark.flushed}', ${ALONE}, ${FREE} <= ${id}
        FROM pg_catalog.pg_control_checkpoint()`,

@@ -10,7 +10,8 @@ export interface BackendId {
   readonly serverStart: string
 }
 
-const SERVER_START = 'extract(epoch from pg_catalog.pg_postmaster_start_time())'
+/** SQL for when the postmaster was started, as text that no setting of a session changes. */
+export const SERVER_START = 'extract(epoch from pg_catalog.pg_postmaster_start_time())'
 
 /** What to select to learn the own backend's id. Behind a pooler BackendKeyData says something else. */
 export const BACKEND_ID = ['pg_catalog.pg_backend_pid()', SERVER_START]

@@ -42,7 +42,10 @@ export const takesData = async (session: CopyInSession, command: CopyCommand): P
   })
 }
 
-/** All data was handed to the socket: ends the COPY, runs `after`, and makes sure that a COMMIT would not be refused. */
+/** Deferred constraints speak, while every receiver can still be rolled back: a COMMIT would not be refused behind it. */
+export const CHECK_CONSTRAINTS = 'SET CONSTRAINTS ALL IMMEDIATE'
+
+/** All data was handed to the socket: ends the COPY and runs `after`. */
 export const completeCopyIn = async (
   session: CopyInSession,
   command: CopyCommand,
@@ -54,7 +57,6 @@ export const completeCopyIn = async (
     throw session.fault(error, 'complete')
   })
   const rows = rowsOfTag(tag)
-  // deferred constraints speak now, while every receiver can still be rolled back
-  await runEach(session, [...after, 'SET CONSTRAINTS ALL IMMEDIATE'], 'complete', signal)
+  await runEach(session, after, 'complete', signal)
   return { rows, command: tag }
 }

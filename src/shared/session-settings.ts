@@ -42,24 +42,27 @@ export const checkSettings = (settings: SessionSettings | undefined, option: str
   return settings ?? {}
 }
 
-/** Sets the pinned settings and the user's, the user's winning, for the transaction that has just begun; learns the session's backend with it. */
-export const applySettings = async (
+/**
+ * Begins a transaction, sets the pinned settings and the user's, the user's winning, for as long as it lasts, and learns
+ * the session's backend: all by one message.
+ */
+export const beginTransaction = async (
   session: Pick<Session, 'query' | 'serverVersion' | 'backend'>,
+  begin: string,
   settings: SessionSettings,
 ): Promise<void> => {
   const version = await session.serverVersion
   const since = Object.entries(PINNED_SINCE).filter(([, first]) => version >= first)
-  const all = new Map<string, [name: string, value: string]>()
-  for (const [name, value] of [
-    ...Object.entries(PINNED),
-    ...since.map(([name]) => [name, 0] as const),
-    ...Object.entries(settings),
-  ]) {
-    all.set(name.toLowerCase(), [name, String(value)])
-  }
-  const calls = [...all.values()].map(([name, value]) => `set_config(${quote(name)}, ${quote(value)}, true)`)
-  const [row] = await session.query(`SELECT ${[...BACKEND_ID, ...calls].join(', ')}`, 'start')
-  session.backend = toBackendId(row)
+  const own = Object.entries(settings)
+  const overruled = new Set(own.map(([name]) => name.toLowerCase()))
+  const pinned = [...Object.entries(PINNED), ...since.map(([name]) => [name, 0] as const)]
+    .filter(([name]) => !overruled.has(name.toLowerCase()))
+    .map(([name, value]) => `SET LOCAL ${name} = ${quote(String(value))}`)
+  // a function for the user's: SET takes what it is given for one name where a setting is a list, such as search_path
+  const calls = own.map(([name, value]) => `set_config(${quote(name)}, ${quote(String(value))}, true)`)
+  const text = [begin, ...pinned, `SELECT ${[...BACKEND_ID, ...calls].join(', ')}`].join('; ')
+  const rows = await session.query(text, 'start')
+  session.backend = toBackendId(rows[0])
 }
 
 /** An SQL literal that does not depend on standard_conforming_strings. */

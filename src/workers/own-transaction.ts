@@ -1,13 +1,17 @@
-import { CLUSTER, FLUSHED, RUN } from '../shared/cluster.js'
-import { type CopyInSession, runEach } from '../shared/copy-in.js'
+import { SERVER_MARK, toServerMark } from '../shared/cluster.js'
+import { CHECK_CONSTRAINTS, type CopyInSession, runEach } from '../shared/copy-in.js'
 import { CopyError } from '../shared/errors.js'
 import type { Completion } from '../shared/messages.js'
 
-const ID = 'pg_catalog.pg_current_xact_id()::text'
+const ID = 'pg_catalog.pg_current_xact_id()'
+/** Class of SQLSTATE of a constraint that is violated. */
+const INTEGRITY = '23'
 
 /**
- * Asks inside a transaction by what it can be asked for when its COMMIT is not answered. A user who may not learn which
- * server this is gets the id alone, and the transaction lives on: hence the savepoint.
+ * The last before COMMIT, by one message: checks what constraints were deferred, and asks by what the transaction can
+ * be asked for when its COMMIT is not answered. A user who may not learn which server this is gets the id alone, and
+ * the transaction lives on: hence the savepoint.
+ * @throws CopyError what a constraint said
  */
 export const ownTransaction = async (
   session: CopyInSession,
@@ -16,16 +20,16 @@ export const ownTransaction = async (
   const ask = async (text: string): Promise<(string | null)[]> =>
     (await runEach(session, [text], 'complete', signal))[0] ?? []
   try {
-    const [id, cluster, flushed, run] = await ask(
-      `SAVEPOINT copyman; SELECT ${ID}, ${CLUSTER}, ${FLUSHED}, ${RUN}`,
-    )
-    return {
-      ...(id && { transactionId: id }),
-      ...(cluster && flushed && run && { server: { cluster, flushed, run } }),
-    }
+    const [id, ...mark] = await ask(`${CHECK_CONSTRAINTS}; SAVEPOINT copyman; SELECT ${ID}, ${SERVER_MARK}`)
+    const server = toServerMark(mark)
+    return { ...(id && { transactionId: id }), ...(server && { server }) }
   } catch (error) {
-    if (!(error instanceof CopyError && error.code === 'COPY_SERVER')) throw error
-    const [id] = await ask(`ROLLBACK TO SAVEPOINT copyman; SELECT ${ID}`)
+    const isServers = error instanceof CopyError && error.code === 'COPY_SERVER'
+    if (!isServers || error.sqlState?.startsWith(INTEGRITY)) throw error
+    const [id] = await ask(`ROLLBACK TO SAVEPOINT copyman; SELECT ${ID}`).catch(() => {
+      // there is no savepoint: it was a constraint's own trigger
+      throw error
+    })
     return { ...(id && { transactionId: id }) }
   }
 }

@@ -7,7 +7,7 @@ import type { Completion, ReceiverPlan } from '../shared/messages.js'
 import type { RingSlice } from '../shared/ring-reader.js'
 import type { ServerEvent } from '../shared/server-events.js'
 import { Session } from '../shared/session.js'
-import { applySettings } from '../shared/session-settings.js'
+import { beginTransaction } from '../shared/session-settings.js'
 import type { Examined } from '../shared/slowness.js'
 import { asideMs, finishedTooLate, startedTooLate, withinLimit } from '../shared/step-limits.js'
 import type { Target } from '../shared/target.js'
@@ -84,8 +84,7 @@ export class StatementTarget implements Target {
 
   async #start(session: Session, signal: AbortSignal): Promise<void> {
     const { statement, before, settings } = this.#plan
-    await session.query('BEGIN', 'start')
-    await applySettings(session, settings)
+    await beginTransaction(session, 'BEGIN', settings)
     await runEach(session, before, 'start', signal)
     signal.throwIfAborted()
     const command = session.copy(statement, 'simple')

@@ -223,14 +223,14 @@ export class ScriptedSession {
     if (/server_version_num/i.test(sql)) return ['150018']
     const { transactions, cluster } = this.#server
     const asked = /pg_xact_status\D*(\d+)/i.exec(sql)?.[1]
-    if (asked !== undefined) return [transactions.get(asked) ?? '', 't']
+    if (asked !== undefined) return [transactions.get(asked) ?? '']
     const values: string[] = []
     if (/pg_current_xact_id/i.test(sql)) {
       transactions.set(this.transaction, 'in progress')
       values.push(this.transaction)
     }
-    // and how far its log has come
-    if (/pg_control_system/i.test(sql)) values.push(cluster, '0/1')
+    // and its timeline, how far its log has come, when it was started, and its processes
+    if (/pg_control_system/i.test(sql)) values.push(cluster, '000000010000000000000001', '0/1', '1', '{1}')
     return values.length > 0 ? values : ['']
   }
 

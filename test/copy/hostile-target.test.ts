@@ -44,7 +44,7 @@ const faultedAlone = ({ result, error, targets, whole }: ScriptedOutcome): CopyE
 /** Messages of the client at which a target may begin to lie, and the phase that its receiver is in then. */
 const MOMENTS: Record<string, { is: (got: ClientMessage) => boolean; phases: readonly CopyPhase[] }> = {
   'its start': { is: ({ type }) => type === 'startup', phases: ['connect'] },
-  BEGIN: { is: ({ sql }) => sql === 'BEGIN', phases: ['start'] },
+  BEGIN: { is: ({ sql }) => sql?.startsWith('BEGIN') === true, phases: ['start'] },
   'its COPY': { is: ({ sql }) => sql?.startsWith('COPY') === true, phases: ['start'] },
   // the pass may have ended meanwhile
   'the first rows': { is: ({ type }) => type === 'd', phases: ['copy', 'complete'] },

@@ -26,6 +26,11 @@ await fleet.source.query(
   `INSERT INTO wide SELECT i, repeat(md5(i::text), 1 + i % 60) FROM generate_series(1, ${ROWS}) AS i`,
 )
 beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE wide'))))
+// its COPY waits, before its first row, for a lock that the test holds
+await fleet.targets[0]?.query(`
+  CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$;
+  CREATE TRIGGER wait BEFORE INSERT ON wide FOR EACH STATEMENT EXECUTE FUNCTION wait()`)
 
 /** A copy of the wide table, more than sockets hold, to both targets, with the first one's backend stopped in mid-copy. */
 const stalling = async (
@@ -34,12 +39,15 @@ const stalling = async (
 ): Promise<CopyManager> => {
   const receivers = fleet.targets.map((target) => intoTable(target, 'wide'))
   const manager = new CopyManager(fromTable(fleet.source, 'wide'), receivers, options)
+  const holder = await fleet.targets[0]?.client()
+  await holder?.query('SELECT pg_advisory_lock(1)')
   let stopped = 0
   try {
     await iterate(manager, {
       cycle: once(async () => {
         stopped = await copyBackend(fleet.targets[0] as Server, 'wide')
         process.kill(stopped, 'SIGSTOP')
+        await holder?.end()
       }),
       fault: async (fault) => {
         const error = faultOf(fault, 'target1')
@@ -49,6 +57,7 @@ const stalling = async (
     })
   } finally {
     if (stopped !== 0) goOn(stopped)
+    await holder?.end()
   }
   return manager
 }

@@ -5,7 +5,7 @@ import { dirname, join, sep } from 'node:path'
 /** The thread link: floors forbid to import the worker, so its address is all that main knows of it. */
 const MODULES = new URL('../workers/receiver-worker.js', import.meta.url)
 /** The same with pg in it, made by scripts/bundle-worker.mjs. */
-const BUNDLE = new URL('../workers/bundle/receiver-worker.js', import.meta.url)
+const BUNDLE = new URL('../workers/bundle/receiver-worker.cjs', import.meta.url)
 const BUNDLED_VERSIONS = new URL('../workers/bundle/versions.json', import.meta.url)
 
 /** Where a package lies that `require` finds: some let nobody ask for their package.json. */

@@ -62,10 +62,10 @@ test('the tarball holds the program, its types, its maps with their sources, and
   const needed = [
     'dist/src/kernel/deframe.wasm',
     'dist/src/workers/receiver-worker.js',
-    ...['receiver-worker.js', 'versions.json', 'LICENSES.txt'].map((name) => BUNDLE + name),
+    ...['receiver-worker.cjs', 'versions.json', 'LICENSES.txt'].map((name) => BUNDLE + name),
   ]
   for (const path of needed) assert.ok(files.includes(path), `${path} is missing`)
-  const programs = files.filter((path) => path.endsWith('.js'))
+  const programs = files.filter((path) => /\.c?js$/.test(path))
   for (const path of programs) {
     if (!bundled.includes(path)) {
       assert.ok(files.includes(path.replace(/\.js$/, '.d.ts')), `${path} has no types`)
@@ -76,7 +76,7 @@ test('the tarball holds the program, its types, its maps with their sources, and
     assert.ok(files.includes(`${path}.map`), `${path} has no map`)
     assert.equal(typeof map.sourcesContent?.[0], 'string', `the map of ${path} lacks its source`)
   }
-  const inBundle = bundled.filter((path) => path.endsWith('.js')).length
+  const inBundle = bundled.filter((path) => path.endsWith('.cjs')).length
   const known = files.length - others.length - programs.length * 3 + inBundle
   // the kernel, and what the bundle says of itself
   assert.equal(known, 3, `more than programs, types, maps and the kernel: ${files.join(' ')}`)

@@ -5,7 +5,6 @@ import { CopyCommand, type CopyProtocol } from '../shared/copy-command.js'
 import { CopyError, type CopyPhase } from '../shared/errors.js'
 import { sessionFault } from '../shared/server-error.js'
 import { onServerEvents, type ServerEvent } from '../shared/server-events.js'
-import { askVersion } from '../shared/server-version.js'
 import { RAW_TYPES } from '../shared/session.js'
 import { within } from './deadline.js'
 import type { StatementSession } from './producer-socket.js'
@@ -117,11 +116,6 @@ export class ClientSession implements StatementSession {
     if (_ending || (_connected && this.socket.destroyed)) refuse('has been ended')
     if (!_connected) refuse('is not connected: await client.connect() first')
     if (isBusy) refuse('is busy with another query: await that first')
-  }
-
-  /** The version that the server reported at start, such as 150018. */
-  get serverVersion(): Promise<number> {
-    return askVersion(this)
   }
 
   /**

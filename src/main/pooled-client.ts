@@ -52,19 +52,16 @@ export class PooledClient {
   }
 
   async #begin(sql: string, settings: SessionSettings): Promise<void> {
-    let isWithin = false
+    // as the server said last: it need not send a notice. An older pg does not tell
+    let isWithin = /[TE]/.test(this.client.getTransactionStatus?.() ?? '')
     const session = new ClientSession(this.client, (event) => {
       if (event.type === 'notice' && event.code === ACTIVE_TRANSACTION) isWithin = true
     })
     this.#isInTransaction = true
     try {
+      if (isWithin) throw inTransaction()
       await beginTransaction(session, sql, settings)
-      if (isWithin) {
-        const why = 'somebody released it to the pool without COMMIT or ROLLBACK'
-        throw new CopyError('COPY_STATE', `the pool's client is in a transaction already: ${why}`, {
-          phase: 'start',
-        })
-      }
+      if (isWithin) throw inTransaction()
     } finally {
       await session.end(0)
     }
@@ -98,6 +95,13 @@ export class PooledClient {
     await within(rolledBack, deadlineMs)
     return isDone
   }
+}
+
+const inTransaction = (): CopyError => {
+  const why = 'somebody released it to the pool without COMMIT or ROLLBACK'
+  return new CopyError('COPY_STATE', `the pool's client is in a transaction already: ${why}`, {
+    phase: 'start',
+  })
 }
 
 const ignore = (): void => undefined

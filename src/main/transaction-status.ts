@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isSameRun, SERVER_MARK, type ServerMark, toServerMark } from '../shared/cluster.js'
+import { SERVER_MARK, type ServerMark, toServerMark } from '../shared/cluster.js'
 import type { ConnectionData } from '../shared/connection-data.js'
 import { CopyError, messageOf } from '../shared/errors.js'
 import { Session } from '../shared/session.js'
@@ -112,8 +112,9 @@ const ask = async (
 
 /**
  * What a server's word on a transaction id is worth. A crash takes what was not flushed yet with it, and the ids that
- * were given out there are given out again. So where the server did not run on, its last checkpoint is asked: if that
- * is the one with which it began to run again, it tells the first id that was free then.
+ * were given out there are given out again. So where the server did not run on, nor was shut down and started in order,
+ * its last checkpoint is asked: if that is the one with which it began to run again, it tells the first id that was
+ * free then.
  *
  * What even that cannot show: two crashes within `deadlines.resolve`, between which another transaction got the id and
  * was flushed.
@@ -124,12 +125,17 @@ const trust = async (
 ): Promise<'all' | 'another' | 'older' | 'unsure' | 'nothing'> => {
   const here = toServerMark(await values(SERVER_MARK))
   if (here?.cluster !== mark.cluster) return 'another'
-  if (isSameRun(mark, here)) return 'all'
+  const isRestarted = here.serverStart !== mark.serverStart
+  // a copy of its cluster, which ran when the transaction did
+  if (isRestarted && here.serverStart <= mark.now) return 'another'
+  if (here.countsSince === mark.countsSince) return 'all'
   const [isOlder, isAlone, isFree] = await values(
     `checkpoint_lsn < '${mark.flushed}', ${ALONE}, ${FREE} <= ${id}
        FROM pg_catalog.pg_control_checkpoint()`,
   )
   if (isOlder === 't') return 'older'
+  // recovered before this start: the checkpoint is that of a shutdown since
+  if (here.countsSince < here.serverStart) return 'unsure'
   if (isAlone !== 't') return 'unsure'
   return isFree === 't' ? 'nothing' : 'all'
 }

@@ -9,36 +9,39 @@ export interface ServerMark {
   readonly cluster: string
   /** How far its log is on its disk: that survives a crash. */
   readonly flushed: string
-  /** When its postmaster was started. */
-  readonly serverStart: string
+  /** When its postmaster was started; its clock when it told all this; seconds since 1970, as the two below. */
+  readonly serverStart: number
+  readonly now: number
   /**
-   * The processes it has besides the sessions. When a backend crashes, the postmaster lives on, and recovers with new
-   * ones.
+   * Since when it counts what its background writer does: it goes on with that over a clean restart, and begins anew
+   * with every recovery from a crash, also where the postmaster has lived on.
    */
-  readonly processes: readonly string[]
+  readonly countsSince: number
 }
+
+const epoch = (time: string): string => `extract(epoch from pg_catalog.${time}())`
 
 /**
  * What to select, as the last columns, to learn a server's mark. The server answers with an error on a standby, and
- * where the user may not call these functions. A function and not the view on it, which would wait where somebody has
- * locked the catalogs that it joins.
+ * where the user may not call these functions.
  */
 export const SERVER_MARK =
   'system_identifier, pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), ' +
-  `pg_catalog.pg_current_wal_flush_lsn(), ${SERVER_START}, ` +
-  'ARRAY(SELECT pid FROM pg_catalog.pg_stat_get_activity(NULL) WHERE datid IS NULL AND usesysid IS NULL) ' +
-  'FROM pg_catalog.pg_control_system()'
+  `pg_catalog.pg_current_wal_flush_lsn(), ${SERVER_START}, ${epoch('clock_timestamp')}, ` +
+  `${epoch('pg_stat_get_bgwriter_stat_reset_time')} FROM pg_catalog.pg_control_system()`
 
 /** @param row what `SERVER_MARK` gave; undefined when the server gave nothing of the kind */
 export const toServerMark = (row: readonly (string | null)[]): ServerMark | undefined => {
-  const [system, file, flushed, serverStart, processes] = row
-  if (!system || !file || !flushed || !serverStart || !processes) return undefined
+  const [system, file, flushed, ...times] = row.map((value) => value ?? '')
+  const [serverStart = Number.NaN, now = Number.NaN, countsSince = Number.NaN] = times.map(Number.parseFloat)
+  if (!system || !file || ![serverStart, now, countsSince].every(Number.isFinite)) return undefined
+  if (!/^[0-9A-F]+\/[0-9A-F]+$/i.test(flushed ?? '')) return undefined
   // the name of a file of the log begins with its timeline
-  const cluster = `${system}/${file.slice(0, 8)}`
-  return { cluster, flushed, serverStart, processes: processes.match(/\d+/g) ?? [] }
+  return {
+    cluster: `${system}/${file.slice(0, 8)}`,
+    flushed: flushed as string,
+    serverStart,
+    now,
+    countsSince,
+  }
 }
-
-/** Whether a server cannot have crashed between these two marks of it. */
-export const isSameRun = (one: ServerMark, other: ServerMark): boolean =>
-  // single processes come and go, as settings are changed
-  one.serverStart === other.serverStart && one.processes.some((pid) => other.processes.includes(pid))

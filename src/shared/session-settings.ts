@@ -22,8 +22,8 @@ const PINNED: SessionSettings = {
   idle_in_transaction_session_timeout: 0,
 }
 
-/** Settings that only newer servers know: name → first version. */
-const PINNED_SINCE: Readonly<Record<string, number>> = { transaction_timeout: 170_000 }
+/** Settings that only newer servers know. */
+const PINNED_WHERE_KNOWN: SessionSettings = { transaction_timeout: 0 }
 
 const SETTING_NAME = /^[A-Za-z_][A-Za-z0-9_$.]{0,62}$/
 
@@ -47,21 +47,27 @@ export const checkSettings = (settings: SessionSettings | undefined, option: str
  * the session's backend: all by one message.
  */
 export const beginTransaction = async (
-  session: Pick<Session, 'query' | 'serverVersion' | 'backend'>,
+  session: Pick<Session, 'query' | 'backend'>,
   begin: string,
   settings: SessionSettings,
 ): Promise<void> => {
-  const version = await session.serverVersion
-  const since = Object.entries(PINNED_SINCE).filter(([, first]) => version >= first)
-  const own = Object.entries(settings)
-  const overruled = new Set(own.map(([name]) => name.toLowerCase()))
-  const pinned = [...Object.entries(PINNED), ...since.map(([name]) => [name, 0] as const)]
-    .filter(([name]) => !overruled.has(name.toLowerCase()))
-    .map(([name, value]) => `SET LOCAL ${name} = ${quote(String(value))}`)
+  const overruled = new Set(Object.keys(settings).map((name) => name.toLowerCase()))
+  const pinned = (all: SessionSettings): [name: string, value: string][] =>
+    Object.entries(all).flatMap(([name, value]) =>
+      overruled.has(name.toLowerCase()) ? [] : [[name, quote(String(value))]],
+    )
+  const known = pinned(PINNED).map(([name, value]) => `SET LOCAL ${name} = ${value}`)
+  // not by the version that the server reported: what stands between may have made that up
+  const perhaps = pinned(PINNED_WHERE_KNOWN).map(
+    ([name, value]) =>
+      `CASE WHEN current_setting('${name}', true) IS NOT NULL THEN set_config('${name}', ${value}, true) END`,
+  )
   // a function for the user's: SET takes what it is given for one name where a setting is a list, such as search_path
-  const calls = own.map(([name, value]) => `set_config(${quote(name)}, ${quote(String(value))}, true)`)
-  const text = [begin, ...pinned, `SELECT ${[...BACKEND_ID, ...calls].join(', ')}`].join('; ')
-  const rows = await session.query(text, 'start')
+  const own = Object.entries(settings).map(
+    ([name, value]) => `set_config(${quote(name)}, ${quote(String(value))}, true)`,
+  )
+  const select = `SELECT ${[...BACKEND_ID, ...perhaps, ...own].join(', ')}`
+  const rows = await session.query([begin, ...known, select].join('; '), 'start')
   session.backend = toBackendId(rows[0])
 }
 

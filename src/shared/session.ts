@@ -9,7 +9,6 @@ import { CopyError, type CopyPhase } from './errors.js'
 import { ServerConnection } from './server-connection.js'
 import { sessionFault, toCopyError } from './server-error.js'
 import { onServerEvents, type ServerEvent } from './server-events.js'
-import { askVersion, reportedVersion } from './server-version.js'
 import { guardWire } from './wire-guard.js'
 
 /**
@@ -47,7 +46,6 @@ export class Session {
   /** Its backend, once the server was asked. */
   backend: BackendId | undefined
   #closed: Promise<void>
-  readonly #version: () => number | undefined
   #lost: Error | undefined
 
   private constructor(client: pg.Client, server: string, isEncrypted: boolean) {
@@ -56,7 +54,6 @@ export class Session {
     this.isEncrypted = isEncrypted
     this.#closed = new Promise((resolve) => client.once('end', () => resolve()))
     guardWire(client.connection)
-    this.#version = reportedVersion(client)
     // a lost connection also emits 'error' on the client: unheard, it would end the process. So does a message that
     // comes when nothing was asked, behind which pg takes no query but leaves the socket open
     client.on('error', (error) => {
@@ -154,11 +151,6 @@ export class Session {
   /** For people: host and port. */
   get server(): string {
     return this.#server
-  }
-
-  /** The version that the server reported at start, of which the first part counts: 150000 or 150018 for 15.18. */
-  get serverVersion(): Promise<number> {
-    return Promise.resolve(this.#version() ?? askVersion(this))
   }
 
   /** Tells every notice, notification and parameter change from now on, in the order the server sent them. */

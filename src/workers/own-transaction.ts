@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { SERVER_MARK, toServerMark } from '../shared/cluster.js'
 import { CHECK_CONSTRAINTS, type CopyInSession, runEach } from '../shared/copy-in.js'
 import { CopyError } from '../shared/errors.js'
@@ -19,17 +20,25 @@ export const ownTransaction = async (
 ): Promise<Pick<Completion, 'transactionId' | 'server'>> => {
   const ask = async (text: string): Promise<(string | null)[]> =>
     (await runEach(session, [text], 'complete', signal))[0] ?? []
+  // a name that nobody else has: to go back to a savepoint of the user's own would undo the COPY
+  const savepoint = `copyman_${randomUUID().replaceAll('-', '')}`
   try {
-    const [id, ...mark] = await ask(`${CHECK_CONSTRAINTS}; SAVEPOINT copyman; SELECT ${ID}, ${SERVER_MARK}`)
+    const [id, ...mark] = await ask(
+      `${CHECK_CONSTRAINTS}; SAVEPOINT ${savepoint}; SELECT ${ID}, ${SERVER_MARK}`,
+    )
     const server = toServerMark(mark)
-    return { ...(id && { transactionId: id }), ...(server && { server }) }
+    return { ...transactionId(id), ...(server && { server }) }
   } catch (error) {
     const isServers = error instanceof CopyError && error.code === 'COPY_SERVER'
     if (!isServers || error.sqlState?.startsWith(INTEGRITY)) throw error
-    const [id] = await ask(`ROLLBACK TO SAVEPOINT copyman; SELECT ${ID}`).catch(() => {
+    const [id] = await ask(`ROLLBACK TO SAVEPOINT ${savepoint}; SELECT ${ID}`).catch(() => {
       // there is no savepoint: it was a constraint's own trigger
       throw error
     })
-    return { ...(id && { transactionId: id }) }
+    return transactionId(id)
   }
 }
+
+/** It becomes a part of a question later. */
+const transactionId = (id: string | null | undefined): Pick<Completion, 'transactionId'> =>
+  /^\d{1,20}$/.test(id ?? '') ? { transactionId: id as string } : {}

@@ -205,6 +205,30 @@ test('a deferred constraint that is violated is found before any COMMIT', async 
   }
 })
 
+for (const place of ['before', 'after'] as const) {
+  test(`what a constraint's trigger says at the end is told, and nothing loaded, also where ${place} has a savepoint of the name copyman`, async () => {
+    const [first, second] = to()
+    const target = fleet.targets[1]
+    await target?.query(`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'not this one' USING ERRCODE = '42501'; END $$;
+      CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION refuse()`)
+    try {
+      assert.ok(first && second)
+      const error = await failing({
+        from: from(),
+        to: [first, { ...second, [place]: ['SAVEPOINT copyman'] }],
+      })
+      const { sqlState, phase } = receiverError(error, 'target2')
+      assert.deepEqual([sqlState, phase], ['42501', 'complete'])
+      await fleet.assertEmpty('t')
+    } finally {
+      await target?.query('DROP FUNCTION refuse CASCADE')
+    }
+  })
+}
+
 test('a refused port and a wrong password name the server and never the password', async () => {
   const password = 'canary-Zx81'
   const [first] = to()

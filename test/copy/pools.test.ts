@@ -184,19 +184,24 @@ test('a pool without a free client is a fault in deadlines.connect, and keeps no
   })
 })
 
-test('a client that somebody released in a transaction is refused, and clean afterwards', async () => {
-  const pool = poolOf(target, { ...STYLE, max: 1 })
-  const client = await pool.connect()
-  await client.query('BEGIN; INSERT INTO t VALUES (0)')
-  client.release()
-  const copying = copy({
-    from: { connection: source.connection, statement: OUT },
-    to: [{ client: pool, statement: IN }],
+for (const [which, before] of [
+  ['', undefined],
+  [', also where its server sends no warning', 'SET client_min_messages = error'],
+] as const)
+  test(`a client that somebody released in a transaction is refused, and clean afterwards${which}`, async () => {
+    const pool = poolOf(target, { ...STYLE, max: 1 })
+    const client = await pool.connect()
+    if (before !== undefined) await client.query(before)
+    await client.query('BEGIN; INSERT INTO t VALUES (0)')
+    client.release()
+    const copying = copy({
+      from: { connection: source.connection, statement: OUT },
+      to: [{ client: pool, statement: IN }],
+    })
+    await assert.rejects(copying, /in a transaction already: somebody released it/)
+    await fleet.assertEmpty('t')
+    await assertUntouched(pool)
   })
-  await assert.rejects(copying, /in a transaction already: somebody released it/)
-  await fleet.assertEmpty('t')
-  await assertUntouched(pool)
-})
 
 test('an abort ends the wait for a lock, and for a client, and gives the client back', async () => {
   const pool = poolOf(target, { ...STYLE, max: 1 })

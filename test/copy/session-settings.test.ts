@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
-import { copy, type SessionSettings, type Slice } from '../../src/index.js'
+import { copy, fromRows, type SessionSettings, type Slice } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
+import { startProxy } from '../support/proxy.js'
 
 /** What both servers are set to: each of it would change what values mean, leave rows out, or end a long copy. */
 const HOSTILE = {
@@ -58,6 +59,7 @@ const SEEN = `SELECT name, setting FROM pg_settings WHERE name IN (${[...Object.
 const seen = async (
   session?: SessionSettings,
   own?: { readonly from?: SessionSettings; readonly to?: SessionSettings },
+  connection: Server['connection'] = target.connection,
 ): Promise<{ source: Record<string, string>; target: Record<string, string> }> => {
   let text = ''
   await copy({
@@ -71,7 +73,7 @@ const seen = async (
         text += Buffer.from(bytes).toString()
       },
       {
-        connection: target.connection,
+        connection,
         statement: 'COPY seen FROM STDIN WHERE false',
         before: [`INSERT INTO seen ${SEEN}`],
         rowCount: 'at-most',
@@ -117,4 +119,39 @@ test("the caller's settings win over the pinned ones, and an end's own over thos
     IntervalStyle: 'postgres',
     DateStyle: 'German, DMY',
   })
+})
+
+test('what stands between may report another version than the server has', async () => {
+  const other = (bytes: Buffer): Buffer =>
+    Buffer.from(bytes.toString('latin1').replace(/server_version\0\d/, 'server_version\0' + '0'), 'latin1')
+  const proxy = await startProxy(target, () => (bytes) => [other(bytes)])
+  try {
+    const settings = (await seen(undefined, undefined, proxy.connection)).target
+    assert.deepEqual(of(settings, Object.keys(PINNED)), PINNED)
+  } finally {
+    await proxy.close()
+  }
+})
+
+test('a setting that is a list, one of nobody, and what must be quoted mean what they say', async () => {
+  await target.query(
+    'CREATE SCHEMA IF NOT EXISTS "o\'ther"; CREATE TABLE IF NOT EXISTS "o\'ther".only_here (s text)',
+  )
+  const value = "back\\slash 'quote'"
+  await copy({
+    from: fromRows([['x']]),
+    to: [
+      {
+        connection: target.connection,
+        statement: 'COPY only_here FROM STDIN',
+        session: { SEARCH_PATH: 'public, "o\'ther"', 'my.a$b': value, standard_conforming_strings: 'off' },
+        before: [`INSERT INTO only_here SELECT current_setting('my.a$b')`],
+      },
+    ],
+  })
+  const rows = await target.query<{ s: string }>('SELECT s FROM "o\'ther".only_here')
+  assert.deepEqual(
+    rows.map(({ s }) => s),
+    [value, 'x'],
+  )
 })

@@ -132,6 +132,37 @@ for (const [how, crash] of [
   })
 }
 
+test('row 17: what a crash made of a COMMIT is in doubt behind a restart, the last checkpoint of which is none of a recovery', async () => {
+  const lost = await copy({
+    atCommit: keepIt,
+    meanwhile: async (backend) => {
+      await backendCrash(backend)
+      await transact(backend.id)
+      await target.stop('fast')
+      await target.start()
+      assert.equal(await statusOf(backend.id), 'committed')
+    },
+  })
+  assertDoubt(lost, /has crashed since/)
+  await fleet.assertEmpty('t')
+})
+
+test('row 17: a server that begins to count anew without a crash is never said to have lost a COMMIT', async () => {
+  // its last checkpoint is that of its start, before the transaction
+  await restart()
+  const done = await copy({
+    atCommit: cutTheAnswer,
+    meanwhile: async ({ id }) => {
+      await until(async () => (await statusOf(id)) === 'committed', 'it is committed')
+      await target.query("SELECT pg_stat_reset_shared('bgwriter')")
+    },
+  })
+  // PostgreSQL 14 may not have begun to count anew when it is asked
+  assert.match(String(done.outcomes[0]?.state), /^(in-doubt|committed)$/)
+  await assertRows([target], 't', ROWS)
+})
+
+// last but for those that need no recovery: the server stays at wal_level minimal
 for (const level of ['replica', 'minimal']) {
   test(`row 17: what a crash made of a COMMIT is in doubt behind the next checkpoint, wal_level ${level}`, async () => {
     const lost = await copy({
@@ -161,6 +192,21 @@ for (const level of ['replica', 'minimal']) {
     await assertRows([target], 't', ROWS)
   })
 }
+
+test('row 17: a server that was shut down and started in order leaves nobody in doubt, nor does a checkpoint', async () => {
+  const done = await copy({
+    atCommit: cutTheAnswer,
+    meanwhile: async ({ id }) => {
+      await until(async () => (await statusOf(id)) === 'committed', 'it is committed')
+      await target.stop('fast')
+      await target.start()
+      await target.query('CREATE TABLE more (); DROP TABLE more')
+      await target.query('CHECKPOINT')
+    },
+  })
+  assert.equal(done.outcomes[0]?.state, 'committed')
+  await assertSame(fleet.all, 't')
+})
 
 test('row 17: a checkpoint of a server that runs on leaves nobody in doubt', async () => {
   const manager = await copy({

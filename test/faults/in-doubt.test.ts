@@ -310,7 +310,7 @@ test('row 17: an older copy of the server, which took its place, is not believed
     },
     async (setting) => {
       proxy = setting.proxy
-      await endsInDoubt(setting, /lost a part of its log/)
+      await endsInDoubt(setting, /another server now/)
     },
   )
 })

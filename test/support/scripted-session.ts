@@ -220,7 +220,6 @@ export class ScriptedSession {
   }
 
   #values(sql: string): readonly string[] {
-    if (/server_version_num/i.test(sql)) return ['150018']
     const { transactions, cluster } = this.#server
     const asked = /pg_xact_status\D*(\d+)/i.exec(sql)?.[1]
     if (asked !== undefined) return [transactions.get(asked) ?? '']
@@ -229,8 +228,8 @@ export class ScriptedSession {
       transactions.set(this.transaction, 'in progress')
       values.push(this.transaction)
     }
-    // and its timeline, how far its log has come, when it was started, and its processes
-    if (/pg_control_system/i.test(sql)) values.push(cluster, '000000010000000000000001', '0/1', '1', '{1}')
+    // and its timeline, how far its log has come, when it was started, its clock, and since when it counts
+    if (/pg_control_system/i.test(sql)) values.push(cluster, '000000010000000000000001', '0/1', '1', '2', '1')
     return values.length > 0 ? values : ['']
   }
 

@@ -109,7 +109,8 @@ const row22: Row = {
       what: 'stopped for longer than deadlines.stall',
       stage: stopped,
       isWide: true,
-      options: { deadlines: { stall: 400, abort: 300 } },
+      // longer than a well one waits for its turn on a busy machine
+      options: { deadlines: { stall: 1500, abort: 300 } },
       expected: { code: 'COPY_STALLED', phase: 'copy' },
     },
     {

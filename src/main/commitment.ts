@@ -3,9 +3,9 @@ import type { ProducerEnd } from './producer.js'
 import type { ReceiverHandle } from './receiver-handle.js'
 
 /**
- * Compares each receiver's rows with the producer's, or, where a producer cannot count, with those of a receiver that has
- * committed, else with the largest count among the receivers. A receiver that breaks its rule is faulted: PostgreSQL accepts a stream cut short or a line `\.`
- * without an error, so nothing is committed before the counts agree.
+ * Compares each receiver's rows with the producer's, or, where a producer cannot count, with those of a receiver that
+ * has committed, else with the largest count among the receivers. A receiver that breaks its rule is faulted: PostgreSQL
+ * accepts a stream cut short or a line `\.` without an error, so nothing is committed before the counts agree.
  */
 export const compareRows = (handles: readonly ReceiverHandle[], end: ProducerEnd): void => {
   const counted = handles.filter(

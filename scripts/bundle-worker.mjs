@@ -1,6 +1,6 @@
 // Bundles what a worker thread loads, pg included, into dist/src/workers/bundle: a thread that loads one file where there
 // were 75 starts in half the time. versions.json beside it says which packages, and which of their versions, it holds:
-// src/main/worker-file.ts takes it only where the same are installed.
+// src/main/links/worker-entry.ts takes it only where the same are installed.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

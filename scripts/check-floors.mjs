@@ -20,8 +20,8 @@ const FLOORS = {
 
 /** What only these files may say: pattern → the files. */
 const ALONE = [
-  [/\bAtomics\./, ['src/shared/ring-cells.ts', 'src/shared/beat.ts']],
-  [/from 'piscina'/, ['src/main/worker-pool.ts']],
+  [/\bAtomics\./, ['src/shared/ring/cells.ts', 'src/shared/liveness/heartbeat.ts']],
+  [/from 'piscina'/, ['src/main/links/worker-pool.ts']],
 ]
 
 const MAX_LINES = 250

@@ -1,9 +1,18 @@
-export type { ConnectionConfig, ConnectionInput } from './main/connection-input.js'
-export { CONNECTION_FIELDS } from './main/connection-words.js'
-export { type ConnectOptions, Connector, type ServerAddress } from './main/connector.js'
-export { type CopyFrom, type CopyOptions, type CopyTo, copy } from './main/copy.js'
-export { CopyManager, type CopyManagerEvents, type OnFault } from './main/copy-manager.js'
-export type { CopyMessage, DiagnosticsMessages } from './main/diagnostics.js'
+export { type ConnectOptions, Connector, type ServerAddress } from './main/conninfo/connector.js'
+export type { ConnectionConfig, ConnectionInput } from './main/conninfo/conninfo.js'
+export { CONNECTION_FIELDS } from './main/conninfo/parameters.js'
+export type { TlsWords } from './main/conninfo/tls-parameters.js'
+export type { LagOptions } from './main/coordinator/lag-watch.js'
+export type { Cycle } from './main/coordinator/passes.js'
+export type { ReceiverState } from './main/handles/receiver-state.js'
+export { WorkerPool, type WorkerPoolOptions } from './main/links/worker-pool.js'
+export { type CopyFrom, type CopyOptions, type CopyTo, copy } from './main/manager/copy.js'
+export { CopyManager, type CopyManagerEvents, type OnFault } from './main/manager/copy-manager.js'
+export type { CopyMessage, DiagnosticsMessages } from './main/manager/diagnostics.js'
+export type { CopyResult, CopyStats, Outcome, ReceiverStats } from './main/manager/outcome.js'
+export type { RetryOptions } from './main/manager/retry.js'
+export type { CopyManagerOptions, Deadlines } from './main/options/copy-options.js'
+export type { CopyInput, CopyIterable } from './main/producers/iterable/cancellable-iterator.js'
 export {
   EncodedRows,
   type FromRowsOptions,
@@ -11,15 +20,18 @@ export {
   type Row,
   type RowColumn,
   type Rows,
-} from './main/from-rows.js'
-export { IteratorProducer, type IteratorSource } from './main/iterator-producer.js'
-export type { LagOptions } from './main/lag.js'
-export type { CopyManagerOptions, Deadlines } from './main/manager-options.js'
-export { NullProducer } from './main/null-producer.js'
-export type { CopyResult, CopyStats, Outcome, ReceiverStats } from './main/outcome.js'
-export type { Cycle } from './main/passes.js'
-export type { Producer, ProducerContext, ProducerEnd } from './main/producer.js'
-export type { ProducerStream } from './main/producer-stream.js'
+} from './main/producers/iterable/from-rows.js'
+export { IteratorProducer, type IteratorSource } from './main/producers/iterable/iterator-producer.js'
+export { NullProducer } from './main/producers/null-producer.js'
+export type { Producer, ProducerContext, ProducerEnd } from './main/producers/producer.js'
+export type { ProducerStream } from './main/producers/producer-stream.js'
+export {
+  type FromClient,
+  type FromConnection,
+  type FromPool,
+  StatementProducer,
+  type StatementProducerOptions,
+} from './main/producers/statement/statement-producer.js'
 export {
   CallReceiver,
   type CallReceiverOptions,
@@ -28,30 +40,17 @@ export {
   Receiver,
   type ReceiverContext,
   type RowCountRule,
-} from './main/receiver.js'
-export type { ReceiverState } from './main/receiver-state.js'
-export type { RetryOptions } from './main/retrying.js'
-export type { RingOptions } from './main/ring.js'
-export type { CopyInput, CopyIterable } from './main/source-run.js'
-export {
-  type FromClient,
-  type FromConnection,
-  type FromPool,
-  StatementProducer,
-  type StatementProducerOptions,
-} from './main/statement-producer.js'
+} from './main/receivers/receiver.js'
 export {
   StatementReceiver,
   type StatementReceiverOptions,
   type ToClient,
   type ToConnection,
   type ToPool,
-} from './main/statement-receiver.js'
-export { StreamReceiver, type StreamReceiverOptions } from './main/stream-receiver.js'
-export type { AnyWritable } from './main/stream-target.js'
-export type { TlsWords } from './main/tls-words.js'
-export { WorkerPool, type WorkerPoolOptions } from './main/worker-pool.js'
-export type { Slice, SliceCallable } from './shared/call-target.js'
+} from './main/receivers/statement-receiver.js'
+export { StreamReceiver, type StreamReceiverOptions } from './main/receivers/stream-receiver.js'
+export type { AnyWritable } from './main/receivers/stream-target.js'
+export type { RingOptions } from './main/ring/ring.js'
 export {
   CopyAborted,
   CopyError,
@@ -63,11 +62,12 @@ export {
   ProducerFault,
   ReceiverFault,
   type ServerFields,
-} from './shared/errors.js'
-export type { Completion } from './shared/messages.js'
-export type { RingSlice } from './shared/ring-reader.js'
-export type { ServerEvent } from './shared/server-events.js'
-export type { SessionSettings } from './shared/session-settings.js'
-export type { BackendState, Examined, Slowness } from './shared/slowness.js'
-export type { StepLimits } from './shared/step-limits.js'
-export type { Target } from './shared/target.js'
+} from './shared/errors/errors.js'
+export type { BackendState, Examined, Slowness } from './shared/liveness/slowness.js'
+export type { Completion } from './shared/messages/messages.js'
+export type { RingSlice } from './shared/ring/reader.js'
+export type { Slice, SliceCallable } from './shared/runner/call-target.js'
+export type { Target } from './shared/runner/target.js'
+export type { ServerEvent } from './shared/session/server-events.js'
+export type { SessionSettings } from './shared/session/session-settings.js'
+export type { StepLimits } from './shared/session/step-deadlines.js'

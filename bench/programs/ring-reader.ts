@@ -1,8 +1,8 @@
 // A thread that takes what the ring holds and gives it back: workerData is its RingTicket.
 import { parentPort, workerData } from 'node:worker_threads'
-import { Drain } from '../../src/shared/drain.js'
-import { RingReader, type RingTicket } from '../../src/shared/ring-reader.js'
-import { NullTarget } from '../../src/workers/null-target.js'
+import { RingReader, type RingTicket } from '../../src/shared/ring/reader.js'
+import { Drain } from '../../src/shared/runner/drain.js'
+import { NullTarget } from '../../src/workers/targets/null-target.js'
 
 const alive = setInterval(() => undefined, 1000)
 parentPort?.postMessage('ready')

@@ -1,5 +1,5 @@
 import { Bench } from 'tinybench'
-import { type Deframer, WasmDeframer } from '../../src/main/deframer.js'
+import { type Deframer, WasmDeframer } from '../../src/main/ring/deframer.js'
 import { DeframeTwin } from '../../test/support/deframe-twin.js'
 import type { Section } from '../report/section.js'
 

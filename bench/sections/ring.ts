@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { Bench } from 'tinybench'
-import { makeRing, type RingParts } from '../../src/main/ring-parts.js'
-import { STREAM_STATE } from '../../src/shared/ring-cells.js'
-import { toCell } from '../../src/shared/sequence.js'
+import { makeRing, type RingParts } from '../../src/main/ring/make-ring.js'
+import { STREAM_STATE } from '../../src/shared/ring/cells.js'
+import { toCell } from '../../src/shared/ring/sequence.js'
 import type { Section } from '../report/section.js'
 
 const MIB = 1024 * 1024

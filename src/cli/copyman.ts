@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 import { CopyAborted, CopyError } from '../index.js'
-import { EXIT } from './exit-status.js'
-import { faultText } from './fault-text.js'
-import { listenForInterrupts } from './interrupts.js'
-import { messageOf } from './message-of.js'
-import { Output } from './output.js'
-import { printable } from './printable.js'
 import { runProgram } from './program.js'
-import { scrubArguments, withoutSecrets } from './secrets.js'
+import { EXIT } from './shell/exit-status.js'
+import { listenForInterrupts } from './shell/interrupts.js'
+import { Output } from './shell/output.js'
+import { scrubArguments, withoutSecrets } from './shell/secrets.js'
+import { faultText } from './text/fault-text.js'
+import { messageOf } from './text/message-of.js'
+import { printable } from './text/printable.js'
 
 const args = process.argv.slice(2)
 const output = new Output()

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { COMMANDS } from './commands.js'
-import { EXIT } from './exit-status.js'
-import { withoutSecrets } from './secrets.js'
-import type { Shell } from './shell.js'
-import { wrong } from './usage.js'
+import { COMMANDS } from './commands/commands.js'
+import { EXIT } from './shell/exit-status.js'
+import { withoutSecrets } from './shell/secrets.js'
+import type { Shell } from './shell/shell.js'
+import { wrong } from './shell/usage.js'
 
 const TOP_EXAMPLES = `
 Examples:

@@ -1,11 +1,11 @@
 import { type MessagePort, threadId } from 'node:worker_threads'
-import { startBeat } from '../shared/beat.js'
-import { toErrorRecord } from '../shared/error-record.js'
-import { checkCommand } from '../shared/message-shapes.js'
-import type { ReceiverPlan, ReceiverReport } from '../shared/messages.js'
-import { ReceiverLife, type Report } from '../shared/receiver-life.js'
-import type { RingTicket } from '../shared/ring-reader.js'
-import { makeTarget } from './make-target.js'
+import { toErrorRecord } from '../shared/errors/error-record.js'
+import { startBeat } from '../shared/liveness/heartbeat.js'
+import { checkCommand } from '../shared/messages/message-validation.js'
+import type { ReceiverPlan, ReceiverReport } from '../shared/messages/messages.js'
+import type { RingTicket } from '../shared/ring/reader.js'
+import { ReceiverLife, type Report } from '../shared/runner/receiver-runner.js'
+import { makeTarget } from './targets/make-target.js'
 
 /** One task of the pool: one receiver's whole life. */
 export interface ReceiverTask {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type CheckCommandOptions, checkCommand } from '../../src/cli/check/command.js'
+import { type CheckCommandOptions, checkCommand } from '../../src/cli/check/check-command.js'
 import { startFleet } from '../support/fleet.js'
 
 const password = 'canary-Report7'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { slownessText } from '../../src/cli/slowness-text.js'
+import { slownessText } from '../../src/cli/text/slowness-text.js'
 import { startFleet } from '../support/fleet.js'
 import { cutInsteadOf, startProxy } from '../support/proxy.js'
 import { ended, linesOf, run, start } from './command.js'

@@ -16,7 +16,7 @@ import {
   ProducerFault,
   StatementProducer,
 } from '../../src/index.js'
-import { cancelRequest } from '../../src/shared/cancel-request.js'
+import { cancelRequest } from '../../src/shared/wire/cancel-request.js'
 import { startFleet } from '../support/fleet.js'
 import { probesDue, seesKeepalive } from '../support/keepalive.js'
 import { countRemains } from '../support/remains.js'

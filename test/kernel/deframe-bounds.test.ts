@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { STOP } from '../../src/main/deframer.js'
+import { STOP } from '../../src/main/ring/deframer.js'
 import { seeded } from '../stress/seed.js'
 import { KernelAndTwin, MEMORY_BYTES, type Told } from './kernel-and-twin.js'
 import { message } from './wire.js'

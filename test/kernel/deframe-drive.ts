@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { STOP } from '../../src/main/deframer.js'
+import { STOP } from '../../src/main/ring/deframer.js'
 import type { KernelAndTwin } from './kernel-and-twin.js'
 import { rowEnds, rowsIn, type WireItem, wireOf } from './wire.js'
 

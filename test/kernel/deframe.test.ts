@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { STOP } from '../../src/main/deframer.js'
+import { STOP } from '../../src/main/ring/deframer.js'
 import { seeded } from '../stress/seed.js'
 import { drive, REGION_BYTES } from './deframe-drive.js'
 import { KernelAndTwin, MEMORY_BYTES } from './kernel-and-twin.js'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { WasmDeframer } from '../../src/main/deframer.js'
+import { WasmDeframer } from '../../src/main/ring/deframer.js'
 import { DeframeTwin } from '../support/deframe-twin.js'
 
 /** One page of memory for each. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Commit, type CommitEnd } from '../../src/main/commit.js'
-import { CopyError } from '../../src/shared/errors.js'
+import { Commit, type CommitEnd } from '../../src/main/commit/commit.js'
+import { CopyError } from '../../src/shared/errors/errors.js'
 
 test('a COMMIT in doubt is not to be tried again, also where its connection ended just before it was sent', async () => {
   const ends: CommitEnd[] = []

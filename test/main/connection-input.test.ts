@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { CopyError } from '../../src/index.js'
-import { type ConnectionInput, checkConnection } from '../../src/main/connection-input.js'
+import { type ConnectionInput, checkConnection } from '../../src/main/conninfo/conninfo.js'
 
 const data = async (input: ConnectionInput) => checkConnection(input, 'from.connection').resolve()
 

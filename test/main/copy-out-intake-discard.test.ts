@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { STREAM_STATE } from '../../src/shared/ring-cells.js'
+import { STREAM_STATE } from '../../src/shared/ring/cells.js'
 import {
   commandComplete,
   copyData,

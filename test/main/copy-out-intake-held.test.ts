@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CopyOutIntake } from '../../src/main/copy-out-intake.js'
-import { makeRing } from '../../src/main/ring-parts.js'
-import { HEADER_BYTES } from '../../src/shared/ring-layout.js'
-import { RingReader } from '../../src/shared/ring-reader.js'
+import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
+import { makeRing } from '../../src/main/ring/make-ring.js'
+import { HEADER_BYTES } from '../../src/shared/ring/layout.js'
+import { RingReader } from '../../src/shared/ring/reader.js'
 import { copyData, copyOutResponse } from '../kernel/wire.js'
 
 test('memory for the next read lies apart from where held bytes are going, when room is found inside the callback', async () => {

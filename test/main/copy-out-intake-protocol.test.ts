@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CopyError } from '../../src/shared/errors.js'
+import { CopyError } from '../../src/shared/errors/errors.js'
 import { copyData, copyOutResponse, message } from '../kernel/wire.js'
 import { RingCopy } from './ring-copy.js'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LagMeter } from '../../src/main/lag.js'
+import { LagMeter } from '../../src/main/coordinator/lag-watch.js'
 
 test('one that holds up the others without a break is too slow once the limit has passed, and then begins anew', () => {
   const meter = new LagMeter<string>(1000)

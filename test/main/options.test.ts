@@ -12,7 +12,7 @@ import {
   StatementReceiver,
   WorkerPool,
 } from '../../src/index.js'
-import { checkOptions } from '../../src/main/manager-options.js'
+import { checkOptions } from '../../src/main/options/copy-options.js'
 
 const connection = 'postgres://ann@localhost/app'
 const manager = (options: object) => () => new CopyManager(new NullProducer(), [new NullReceiver()], options)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ReadPace } from '../../src/main/read-pace.js'
+import { ReadPace } from '../../src/main/producers/statement/read-coalescer.js'
 
 const PIECE = 8192
 const MUCH = 200_000

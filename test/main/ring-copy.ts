@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { CopyOutIntake } from '../../src/main/copy-out-intake.js'
-import { makeRing, type RingParts } from '../../src/main/ring-parts.js'
-import { STREAM_STATE } from '../../src/shared/ring-cells.js'
-import { HEADER_BYTES, type RingShape, slotAt, slotOf } from '../../src/shared/ring-layout.js'
+import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
+import { makeRing, type RingParts } from '../../src/main/ring/make-ring.js'
+import { STREAM_STATE } from '../../src/shared/ring/cells.js'
+import { HEADER_BYTES, type RingShape, slotAt, slotOf } from '../../src/shared/ring/layout.js'
 import { SliceTaker } from './ring-taker.js'
 
 const never = (): boolean => false

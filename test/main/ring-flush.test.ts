@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, mock, test } from 'node:test'
-import { STREAM_STATE } from '../../src/shared/ring-cells.js'
+import { STREAM_STATE } from '../../src/shared/ring/cells.js'
 import { copyData, copyOutResponse } from '../kernel/wire.js'
 import { RingCopy } from './ring-copy.js'
 import { SliceTaker } from './ring-taker.js'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Ring } from '../../src/main/ring.js'
-import { RingGate } from '../../src/main/ring-gate.js'
-import { toCell } from '../../src/shared/sequence.js'
+import { RingGate } from '../../src/main/ring/gate.js'
+import { Ring } from '../../src/main/ring/ring.js'
+import { toCell } from '../../src/shared/ring/sequence.js'
 
 // Atomics.waitAsync keeps no thread alive
 let alive: NodeJS.Timeout

@@ -10,7 +10,7 @@ import {
   type ProducerStream,
   WorkerPool,
 } from '../../src/index.js'
-import { Ring } from '../../src/main/ring.js'
+import { Ring } from '../../src/main/ring/ring.js'
 
 /** One row, and a note of the memory it went through, which keeps that from being collected. */
 class NotingProducer implements Producer {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { RingParts } from '../../src/main/ring-parts.js'
-import { HEADER_BYTES } from '../../src/shared/ring-layout.js'
-import { RingReader, type RingSlice } from '../../src/shared/ring-reader.js'
-import { toCell } from '../../src/shared/sequence.js'
+import type { RingParts } from '../../src/main/ring/make-ring.js'
+import { HEADER_BYTES } from '../../src/shared/ring/layout.js'
+import { RingReader, type RingSlice } from '../../src/shared/ring/reader.js'
+import { toCell } from '../../src/shared/ring/sequence.js'
 import { rowEnds } from '../kernel/wire.js'
 
 interface Taken {

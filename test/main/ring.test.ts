@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Ring, type RingOptions, ringShape } from '../../src/main/ring.js'
-import { CopyError } from '../../src/shared/errors.js'
-import { MAX_RECEIVERS, RING_LIMITS, ringBytes } from '../../src/shared/ring-layout.js'
+import { Ring, type RingOptions, ringShape } from '../../src/main/ring/ring.js'
+import { CopyError } from '../../src/shared/errors/errors.js'
+import { MAX_RECEIVERS, RING_LIMITS, ringBytes } from '../../src/shared/ring/layout.js'
 
 const refused = (options: RingOptions, ...words: (string | number)[]): void => {
   assert.throws(

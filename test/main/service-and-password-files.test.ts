@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
 import { inspect } from 'node:util'
 import { CopyError } from '../../src/index.js'
-import { type ConnectionInput, checkConnection } from '../../src/main/connection-input.js'
-import { passwordIn } from '../../src/main/password-file.js'
+import { type ConnectionInput, checkConnection } from '../../src/main/conninfo/conninfo.js'
+import { passwordIn } from '../../src/main/conninfo/password-file.js'
 
 const folder = await mkdtemp(join(tmpdir(), 'copyman-'))
 const passfile = join(folder, 'pgpass')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { SliceTotals } from '../../src/main/slice-totals.js'
+import { SliceTotals } from '../../src/main/ring/slice-totals.js'
 import { seeded } from '../stress/seed.js'
 
 test('before the first slice there is nothing', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runEach } from '../../src/shared/copy-in.js'
+import { runEach } from '../../src/shared/session/copy-in.js'
 
 test('a receiver that is given up between two statements does not run the second', async () => {
   const stop = new AbortController()

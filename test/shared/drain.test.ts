@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { ProducerStream } from '../../src/main/producer-stream.js'
-import { makeRing } from '../../src/main/ring-parts.js'
-import { Drain } from '../../src/shared/drain.js'
-import { STREAM_STATE } from '../../src/shared/ring-cells.js'
-import { RingReader, type RingSlice } from '../../src/shared/ring-reader.js'
-import type { Target } from '../../src/shared/target.js'
+import { ProducerStream } from '../../src/main/producers/producer-stream.js'
+import { makeRing } from '../../src/main/ring/make-ring.js'
+import { STREAM_STATE } from '../../src/shared/ring/cells.js'
+import { RingReader, type RingSlice } from '../../src/shared/ring/reader.js'
+import { Drain } from '../../src/shared/runner/drain.js'
+import type { Target } from '../../src/shared/runner/target.js'
 
 // Atomics.waitAsync keeps no thread alive
 let alive: NodeJS.Timeout

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fromErrorRecord, toErrorRecord } from '../../src/shared/error-record.js'
-import { CopyError } from '../../src/shared/errors.js'
+import { fromErrorRecord, toErrorRecord } from '../../src/shared/errors/error-record.js'
+import { CopyError } from '../../src/shared/errors/errors.js'
 
 /** What arrives in another thread. */
 const sent = (error: unknown): Error => fromErrorRecord(structuredClone(toErrorRecord(error)))
@@ -18,7 +18,7 @@ test('a CopyError arrives as one, with all that it says and its causes', () => {
 })
 
 test('so does one of another copy of the class, such as of a module that imports copyman in its thread', async () => {
-  const other = (await import(`${new URL('../../src/shared/errors.js', import.meta.url)}?other`)) as {
+  const other = (await import(`${new URL('../../src/shared/errors/errors.js', import.meta.url)}?other`)) as {
     readonly CopyError: typeof CopyError
   }
   assert.notEqual(other.CopyError, CopyError)

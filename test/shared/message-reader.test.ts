@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MessageReader } from '../../src/shared/message-reader.js'
+import { MessageReader } from '../../src/shared/wire/message-reader.js'
 import { message } from '../kernel/wire.js'
 import { seeded } from '../stress/seed.js'
 

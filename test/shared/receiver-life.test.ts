@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { Ring } from '../../src/main/ring.js'
-import { ReceiverLife, type Report } from '../../src/shared/receiver-life.js'
-import type { Target } from '../../src/shared/target.js'
+import { Ring } from '../../src/main/ring/ring.js'
+import { ReceiverLife, type Report } from '../../src/shared/runner/receiver-runner.js'
+import type { Target } from '../../src/shared/runner/target.js'
 
 test('a life that is ended while its target is being made is over when that has been made, and ended', async () => {
   let made!: (target: Target) => void

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fromErrorRecord, toErrorRecord } from '../../src/shared/error-record.js'
+import { fromErrorRecord, toErrorRecord } from '../../src/shared/errors/error-record.js'
 import {
   CopyError,
   type CopyErrorFacts,
   CopyFailed,
   ProducerFault,
   ReceiverFault,
-} from '../../src/shared/errors.js'
+} from '../../src/shared/errors/errors.js'
 
 const CODED = (code: string): Error => Object.assign(new Error(`connect ${code} 127.0.0.1:5432`), { code })
 

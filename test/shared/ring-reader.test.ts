@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { ProducerStream } from '../../src/main/producer-stream.js'
-import { makeRing, type RingParts } from '../../src/main/ring-parts.js'
-import { STREAM_STATE } from '../../src/shared/ring-cells.js'
-import { RingReader, type RingTicket } from '../../src/shared/ring-reader.js'
+import { ProducerStream } from '../../src/main/producers/producer-stream.js'
+import { makeRing, type RingParts } from '../../src/main/ring/make-ring.js'
+import { STREAM_STATE } from '../../src/shared/ring/cells.js'
+import { RingReader, type RingTicket } from '../../src/shared/ring/reader.js'
 
 let parts: RingParts
 let ticket: RingTicket

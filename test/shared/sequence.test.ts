@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { fromCell, toCell } from '../../src/shared/sequence.js'
+import { fromCell, toCell } from '../../src/shared/ring/sequence.js'
 import { seeded } from '../stress/seed.js'
 
 const sequence = fc.oneof(

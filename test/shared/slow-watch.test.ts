@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SlowWatch } from '../../src/shared/slow-watch.js'
-import type { Examined, Slowness } from '../../src/shared/slowness.js'
+import { SlowWatch } from '../../src/shared/liveness/progress-monitor.js'
+import type { Examined, Slowness } from '../../src/shared/liveness/slowness.js'
 import { soon } from '../support/soon.js'
 
 const SLOW_MS = 40

@@ -1,5 +1,5 @@
-import { HEADER_BYTES } from '../../src/shared/ring-layout.js'
-import type { RingSlice } from '../../src/shared/ring-reader.js'
+import { HEADER_BYTES } from '../../src/shared/ring/layout.js'
+import type { RingSlice } from '../../src/shared/ring/reader.js'
 import type { RowStream } from './row-stream.js'
 
 /** Where in the rows a slice begins. */

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { CopyOutIntake } from '../../src/main/copy-out-intake.js'
-import type { ProducerStream } from '../../src/main/producer-stream.js'
+import type { ProducerStream } from '../../src/main/producers/producer-stream.js'
+import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
 import { copyData, copyDone, copyOutResponse, readyForQuery } from '../kernel/wire.js'
 import { notice } from '../support/backend-messages.js'
 import type { RowStream } from './row-stream.js'

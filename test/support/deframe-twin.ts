@@ -1,4 +1,4 @@
-import { type Deframer, STOP } from '../../src/main/deframer.js'
+import { type Deframer, STOP } from '../../src/main/ring/deframer.js'
 
 const COPY_DATA = 0x64 // 'd'
 const HEADER_BYTES = 5

@@ -12,7 +12,7 @@ import {
   type StatementReceiverOptions,
   type WorkerPool,
 } from '../../src/index.js'
-import type { ServerEvent } from '../../src/shared/server-events.js'
+import type { ServerEvent } from '../../src/shared/session/server-events.js'
 import { type CopyFormat, optionsOf, tableOf } from './copied-rows.js'
 import { type Load, ScriptedServer, type ScriptedServerOptions } from './scripted-server.js'
 

@@ -1,6 +1,6 @@
 import { type CopyFrom, type CopyTo, copy, IteratorProducer, NullReceiver } from '../../index.js'
-import { serverName } from '../target-text.js'
-import type { BenchRequest } from './request.js'
+import { serverName } from '../request/target-url.js'
+import type { BenchRequest } from './bench-request.js'
 
 /** Rows are handed over in lists of about so many bytes. */
 const LIST_BYTES = 64 * 1024

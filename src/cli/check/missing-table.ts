@@ -1,7 +1,7 @@
 import type { ServerAddress } from '../../index.js'
-import type { SourceFacts } from './column-list.js'
-import { error, type Finding, warning } from './finding.js'
-import { quoteIdentifier, quoteShell, quoteTableName } from './identifier.js'
+import { quoteIdentifier, quoteShell, quoteTableName } from '../sql/quote.js'
+import type { SourceFacts } from './catalog/columns.js'
+import { error, type Finding, warning } from './catalog/finding.js'
 
 /** A table that a target lacks. */
 export interface MissingTable {

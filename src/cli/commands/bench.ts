@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
+import { addBenchFlags, type BenchFlags, type BenchRequest, readBench } from '../bench/bench-request.js'
 import { measure } from '../bench/measure.js'
-import { addBenchFlags, type BenchFlags, type BenchRequest, readBench } from '../bench/request.js'
-import { EXIT } from '../exit-status.js'
-import { bytes, count, duration } from '../progress/figures.js'
-import type { Shell } from '../shell.js'
+import { EXIT } from '../shell/exit-status.js'
+import type { Shell } from '../shell/shell.js'
+import { bytes, count, duration } from '../text/figures.js'
 
 const EXAMPLES = `
 Examples:

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { CopyAborted } from '../../index.js'
-import { checkCommand } from '../check/command.js'
-import { checkRequest } from '../check-request.js'
-import { addCopyFlags, type Flags } from '../flags.js'
-import { readRequest } from '../read-request.js'
-import type { Shell } from '../shell.js'
+import { checkCommand } from '../check/check-command.js'
+import { checkRequest } from '../plan/check-request.js'
+import { addCopyFlags, type Flags } from '../request/flags.js'
+import { readRequest } from '../request/read-request.js'
+import type { Shell } from '../shell/shell.js'
 
 const EXAMPLES = `
 Examples:

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
-import { cachedBindir, cacheFolder, fetchPostgres, offer } from '../demo-postgres.js'
-import { EXIT } from '../exit-status.js'
-import { messageOf } from '../message-of.js'
-import type { Shell } from '../shell.js'
+import { EXIT } from '../shell/exit-status.js'
+import type { Shell } from '../shell/shell.js'
+import { messageOf } from '../text/message-of.js'
+import { cachedBindir, cacheFolder, fetchPostgres, offer } from './demo-postgres.js'
 
 /** The harness of throw-away servers: no part of the library, so it is found by its place and not imported. */
 const HARNESS = new URL('../../../scripts/', import.meta.url)

@@ -1,4 +1,4 @@
-import type { Output } from '../output.js'
+import type { Output } from '../shell/output.js'
 import type { Progress } from './progress.js'
 import { LOOK_MS, type Views } from './view.js'
 

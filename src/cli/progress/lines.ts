@@ -1,8 +1,8 @@
 import stringWidth from 'string-width'
-import type { Output } from '../output.js'
-import { printable } from '../printable.js'
-import { bytes, count, duration } from './figures.js'
-import { holderText, isTaking } from './holder.js'
+import type { Output } from '../shell/output.js'
+import { bytes, count, duration } from '../text/figures.js'
+import { printable } from '../text/printable.js'
+import { holderText, isTaking } from './bottleneck.js'
 import type { ReceiverView, View } from './view.js'
 
 const BAR_CELLS = 20

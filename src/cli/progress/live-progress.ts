@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update'
-import type { Output } from '../output.js'
-import { counted } from './figures.js'
+import type { Output } from '../shell/output.js'
+import { counted } from '../text/figures.js'
 import { receiverLines, totalLine } from './lines.js'
 import type { Progress } from './progress.js'
 import type { ReceiverView, View, Views } from './view.js'

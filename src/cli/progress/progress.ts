@@ -1,4 +1,4 @@
-import type { Output } from '../output.js'
+import type { Output } from '../shell/output.js'
 import { JsonProgress } from './json-progress.js'
 import { LiveProgress } from './live-progress.js'
 import { PlainProgress } from './plain-progress.js'

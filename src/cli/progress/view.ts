@@ -1,7 +1,7 @@
 import type { CopyStats, ReceiverState } from '../../index.js'
-import type { Estimate } from '../plan.js'
-import { type Holder, HolderWatch, isTaking } from './holder.js'
-import type { Probe } from './probe.js'
+import type { Estimate } from '../plan/plan.js'
+import { type Holder, HolderWatch, isTaking } from './bottleneck.js'
+import type { Probe } from './bottleneck-probe.js'
 import { Rates } from './rates.js'
 
 /** What there is to show of one target. */

@@ -1,0 +1,72 @@
+import { type Command, Option } from 'commander'
+import { splitFragment } from '../request/target-url.js'
+import { wholeNumber, wrong } from '../shell/usage.js'
+
+/** As commander gives them. */
+export interface BenchFlags {
+  readonly from?: string
+  readonly to?: readonly string[]
+  readonly receivers?: string
+  readonly rows?: string
+  readonly rowBytes?: string
+  readonly json?: boolean
+}
+
+/** What is to be measured. */
+export interface BenchRequest {
+  /** Undefined for rows made in memory. */
+  readonly from: string | undefined
+  /** Empty for receivers that discard. */
+  readonly to: readonly string[]
+  /** How many receivers, one measurement each. */
+  readonly receivers: readonly number[]
+  readonly rows: number
+  readonly rowBytes: number
+  readonly json: boolean
+}
+
+const DEFAULT_RECEIVERS = '1,2,4'
+const DEFAULT_ROWS = 1_000_000
+const DEFAULT_ROW_BYTES = 100
+const MAX_RECEIVERS = 64
+const MAX_ROWS = 1_000_000_000
+const MAX_ROW_BYTES = 1_000_000
+
+/** Adds the flags of `bench`. */
+export const addBenchFlags = (command: Command): Command =>
+  command
+    .option('--from <url>', 'read from this server by COPY; rows made in memory unless given')
+    .addOption(
+      new Option(
+        '--to <url>',
+        'load this server, into a temporary table; once for each. They are discarded unless given',
+      ).argParser((value: string, list: readonly string[] = []) => [...list, value]),
+    )
+    .option(
+      '--receivers <numbers>',
+      `how many receivers, one measurement each; ${DEFAULT_RECEIVERS} unless given`,
+    )
+    .option('--rows <number>', `rows of each measurement; ${DEFAULT_ROWS.toLocaleString('en')} unless given`)
+    .option('--row-bytes <number>', `bytes of each row; ${DEFAULT_ROW_BYTES} unless given`)
+    .option('--json', 'print each measurement as a line of JSON')
+
+/** @throws CopyError COPY_OPTION that names the flag and what is legal */
+export const readBench = (flags: BenchFlags): BenchRequest => {
+  const { from, to = [], json = false } = flags
+  const most = to.length > 0 ? to.length : MAX_RECEIVERS
+  const wanted = flags.receivers ?? (to.length > 0 ? String(to.length) : DEFAULT_RECEIVERS)
+  const receivers = wanted.split(',').map((text) => wholeNumber('--receivers', text.trim(), 1, most))
+  for (const url of [...to, ...(from === undefined ? [] : [from])]) {
+    if (splitFragment(url, '--to').table !== undefined) {
+      throw wrong('bench makes its own rows and temporary tables: leave out what follows #')
+    }
+  }
+  return {
+    from,
+    to,
+    receivers,
+    rows: wholeNumber('--rows', flags.rows ?? DEFAULT_ROWS, 1, MAX_ROWS),
+    rowBytes: wholeNumber('--row-bytes', flags.rowBytes ?? DEFAULT_ROW_BYTES, 2, MAX_ROW_BYTES),
+    json,
+  }
+}

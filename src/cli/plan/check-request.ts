@@ -1,0 +1,18 @@
+import type { CheckRequest } from '../check/run-check.js'
+import type { CopyRequest, ServerRequest } from '../request/copy-request.js'
+import { knownFormat, whyKnown } from '../request/known-format.js'
+
+/** What a check is to look at: the servers of a copy. */
+export const checkRequest = (request: CopyRequest, signal: AbortSignal): CheckRequest => {
+  const { source, targets, truncate, freeze, before } = request
+  return {
+    source: source.kind === 'file' ? undefined : source,
+    targets: targets.filter((target): target is ServerRequest => target.kind === 'server'),
+    format: knownFormat(request),
+    formatWhy: whyKnown(request),
+    truncate,
+    freeze,
+    before,
+    signal,
+  }
+}

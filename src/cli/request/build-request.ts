@@ -1,0 +1,185 @@
+import { resolve } from 'node:path'
+import type { ConnectionInput } from '../../index.js'
+import { oneOf, wholeNumber, wrong } from '../shell/usage.js'
+import { quoteTable } from '../sql/table-name.js'
+import type { CopyRequest, Format, SourceRequest, TargetRequest } from './copy-request.js'
+import type { Settings, TargetSettings } from './settings.js'
+import { pathOf, serverName, splitFragment } from './target-url.js'
+
+/** Of a variable of a script, say, that is not set. */
+const EMPTY = 'postgres:// alone means what PGHOST and its like say'
+
+const FORMATS = ['auto', 'text', 'csv', 'binary'] as const
+const MAX_RETRIES = 1000
+
+/**
+ * Checks what was asked for, as far as that is possible without a connection.
+ * @throws CopyError COPY_OPTION that names the flag, its problem and what is right
+ */
+export const buildRequest = (settings: Settings): CopyRequest => {
+  const source = buildSource(settings)
+  const targets = buildTargets(settings, source)
+  const format = oneOf('--format', settings.format ?? 'auto', FORMATS)
+  const { header = false, truncate = false, freeze = false, analyze = false } = settings
+  if (header && format !== 'csv' && format !== 'auto')
+    throw wrong(`--header is for CSV, not for --format ${format}`)
+  if (freeze && !truncate) {
+    throw wrong(
+      '--freeze needs --truncate: PostgreSQL freezes rows only in a table emptied in the same transaction',
+    )
+  }
+  const retry = wholeNumber('--retry', settings.retry ?? 0, 0, MAX_RETRIES)
+  if (retry > 0 && source.kind === 'file' && source.path === '-') {
+    throw wrong('--retry reads the source once more, and standard input can be read only once')
+  }
+  return {
+    source,
+    targets,
+    format: header ? 'csv' : format,
+    header,
+    truncate,
+    freeze,
+    analyze,
+    before: settings.before ?? [],
+    after: settings.after ?? [],
+    onFault: oneOf('--on-fault', settings.onFault ?? 'isolate', ['isolate', 'abort']),
+    retry,
+    atomicity: oneOf('--atomicity', settings.atomicity ?? 'barrier', ['barrier', 'each']),
+    lagSeconds: lagSeconds(settings.lag ?? 'block'),
+    check: settings.check ?? true,
+    dryRun: settings.dryRun ?? false,
+    json: settings.json ?? false,
+    quiet: settings.quiet ?? false,
+  }
+}
+
+const buildSource = ({ from, table, query, file }: Settings): SourceRequest => {
+  if ([table, query, file].filter((given) => given !== undefined).length !== 1) {
+    throw wrong('give one of --table, --query and --file: what to read')
+  }
+  if (file !== undefined) {
+    if (from !== undefined) throw wrong('--file is read without a server: leave out --from')
+    if (file === '') throw wrong('--file: the path is missing')
+    return { kind: 'file', path: file }
+  }
+  if (from === '') throw wrong(`--from is empty; ${EMPTY}`)
+  if (from === undefined)
+    throw wrong('--from is missing: the URL of the source, such as postgres://ann@db1/app')
+  if (typeof from === 'string' && from.includes('#') && splitFragment(from, '--from').table !== undefined) {
+    throw wrong('--from: the table to read is given by --table, not after #')
+  }
+  if (query !== undefined) return { kind: 'query', connection: from, query: checkQuery(query) }
+  return { kind: 'table', connection: from, table: quoteTable(table as string, '--table') }
+}
+
+/** COPY takes the query in parentheses. */
+const checkQuery = (query: string): string => {
+  const text = query.trim().replace(/;+$/, '')
+  if (text === '') throw wrong('--query is empty')
+  return text
+}
+
+const buildTargets = (settings: Settings, source: SourceRequest): TargetRequest[] => {
+  const { to = [], toTable, table } = settings
+  if (to.length === 0) throw wrong('--to is missing: the URL of a target, such as postgres://ann@db2/app')
+  const targets = to.map((one, i) => buildTarget(one, i, toTable ?? table))
+  if (settings.json && targets.some(isStandardOutput)) {
+    throw wrong('--json and --to file:- both print on standard output')
+  }
+  refuseSame(targets, source)
+  return withOwnNames(targets)
+}
+
+const buildTarget = (given: string | TargetSettings, i: number, table: string | undefined): TargetRequest => {
+  const settings = typeof given === 'string' ? asSettings(given) : given
+  if (settings.file !== undefined) {
+    const { file: path } = settings
+    return { kind: 'file', name: settings.name ?? (path === '-' ? 'standard output' : path), path }
+  }
+  let connection = settings.connection as ConnectionInput
+  const text = typeof connection === 'string' ? connection : undefined
+  if (text?.trim() === '') throw wrong(`--to number ${i + 1} is empty; ${EMPTY}`)
+  const name =
+    settings.name ?? (text === undefined ? configName(connection) : serverName(text)) ?? `target ${i + 1}`
+  const option = `--to ${name}`
+  let wanted = settings.table
+  if (text !== undefined) {
+    const { url, table: fragment } = splitFragment(text, option)
+    connection = url
+    wanted ??= fragment
+  }
+  wanted ??= table
+  if (wanted === undefined) {
+    throw wrong(
+      `${option}: the table to load is missing; give --to-table, or name it behind the URL: …#events`,
+    )
+  }
+  return {
+    kind: 'server',
+    name,
+    connection,
+    table: quoteTable(wanted, toTableOption(option, wanted, table)),
+    option,
+  }
+}
+
+const toTableOption = (option: string, wanted: string, table: string | undefined): string =>
+  wanted === table ? '--to-table' : option
+
+const asSettings = (text: string): TargetSettings => {
+  const file = pathOf(text)
+  return file === undefined ? { connection: text } : { file }
+}
+
+const configName = (connection: ConnectionInput): string | undefined => {
+  if (typeof connection === 'string') return undefined
+  const { host, database } = connection
+  return host === undefined ? undefined : `${host}${database === undefined ? '' : `/${database}`}`
+}
+
+/** Two tables of one database have the same name, which tells nobody which one failed. */
+const withOwnNames = (targets: readonly TargetRequest[]): TargetRequest[] => {
+  const taken = new Map<string, number>()
+  return targets.map((target) => {
+    const times = (taken.get(target.name) ?? 0) + 1
+    taken.set(target.name, times)
+    return times === 1 ? target : { ...target, name: `${target.name} (${times})` }
+  })
+}
+
+/** The same target twice would load every row twice; the source as its target would read what it writes. */
+const refuseSame = (targets: readonly TargetRequest[], source: SourceRequest): void => {
+  const seen = new Set<string>()
+  if (source.kind === 'table') seen.add(identity(source.connection, source.table))
+  if (source.kind === 'file') seen.add(resolve(source.path))
+  const first = [...seen][0]
+  for (const target of targets) {
+    const same = target.kind === 'file' ? resolve(target.path) : identity(target.connection, target.table)
+    if (same === first) throw wrong(`--to ${target.name} is the source itself`)
+    if (seen.has(same)) throw wrong(`--to ${target.name} is given twice: every row would be loaded twice`)
+    seen.add(same)
+  }
+}
+
+const identity = (connection: ConnectionInput, table: string): string => {
+  const where =
+    typeof connection === 'string' ? (serverName(connection) ?? connection) : configName(connection)
+  return `${where ?? JSON.stringify(connection)}#${table}`
+}
+
+const lagSeconds = (text: string): number | undefined => {
+  if (text === 'block') return undefined
+  const match = /^drop:(\d+(?:\.\d+)?)$/.exec(text)
+  const seconds = Number(match?.[1])
+  if (match === null || seconds === 0) {
+    throw wrong(`--lag must be block, or drop:SECONDS such as drop:30, not ${JSON.stringify(text)}`)
+  }
+  return seconds
+}
+
+/** The format when nobody said which: a file's own, else text. */
+export const formatOfFile = (path: string): Format => (/\.csv(\.gz|\.zst)?$/i.test(path) ? 'csv' : 'text')
+
+/** Whether the rows go to standard output. */
+export const isStandardOutput = (target: TargetRequest): boolean =>
+  target.kind === 'file' && target.path === '-'

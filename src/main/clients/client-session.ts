@@ -1,0 +1,228 @@
+import type { Duplex } from 'node:stream'
+import pg from 'pg'
+import { CopyError, type CopyPhase } from '../../shared/errors/errors.js'
+import type { BackendId } from '../../shared/session/backend-activity.js'
+import { CopyCommand, type CopyProtocol } from '../../shared/session/copy-command.js'
+import { onServerEvents, type ServerEvent } from '../../shared/session/server-events.js'
+import { RAW_TYPES } from '../../shared/session/session.js'
+import { sessionFault } from '../../shared/wire/server-error.js'
+import { within } from '../deadline.js'
+import type { StatementSession } from '../producers/statement/own-source.js'
+
+/** pg's client as it is, beyond its types. */
+type PgClient = pg.Client & {
+  readonly readyForQuery?: boolean
+  readonly _connected?: boolean
+  readonly _ending?: boolean
+  readonly _activeQuery?: object | null
+  readonly _queryQueue?: readonly object[]
+  readonly connectionParameters?: { readonly query_timeout?: number | false }
+}
+
+/** What a client shows of itself before a copy. */
+export interface ClientState {
+  /** ReadyForQuery's transaction status: idle, in a transaction, in a failed one. */
+  readonly status: 'I' | 'T' | 'E'
+  readonly isolation: string
+}
+
+const MAX_MS = 2 ** 31 - 1
+const FAILED_TRANSACTION = '25P02'
+
+/** Settings without which the same bytes do not mean the same: name, whether a value will do, what to set. */
+const NEEDED: readonly [name: string, suits: (value: string) => boolean, right: string][] = [
+  ['client_encoding', (value) => value === 'UTF8', 'UTF8'],
+  ['DateStyle', (value) => value.startsWith('ISO'), 'ISO'],
+  ['IntervalStyle', (value) => value === 'postgres', 'postgres'],
+]
+const NEEDED_OF_PRODUCERS: typeof NEEDED = [
+  ...NEEDED,
+  ['extra_float_digits', (value) => Number(value) >= 1, '1'],
+]
+
+/** Clients that a copy is using. */
+const inUse = new WeakSet<pg.Client>()
+
+/** Not by its class: a program may hold more than one copy of pg. */
+export const isClient = (client: unknown): client is pg.Client => {
+  const { query, connection } = (client ?? {}) as Partial<pg.Client>
+  return typeof query === 'function' && typeof connection?.stream?.write === 'function'
+}
+
+/**
+ * No client can do two things in one copy.
+ * @throws CopyError COPY_OPTION for a user's client that is given twice
+ */
+export const refuseSameClient = (ends: Iterable<object>): void => {
+  const clients = new Set<unknown>()
+  for (const end of ends) {
+    const { client } = end as { client?: unknown }
+    if (!isClient(client)) continue
+    if (clients.has(client))
+      throw new CopyError('COPY_OPTION', 'the same pg.Client is given twice; each end needs one of its own')
+    clients.add(client)
+  }
+}
+
+/**
+ * A user's pg.Client for the time of a copy, with the face of a Session. It is never begun, committed or ended; what
+ * was hung on it is taken off at `end`.
+ */
+export class ClientSession implements StatementSession {
+  readonly client: pg.Client
+  /** For people. */
+  readonly server = 'the server of the pg.Client'
+  /** Its backend, once the server was asked. */
+  backend: BackendId | undefined
+  /** Settles when the connection is closed, by whomever. */
+  readonly closed: Promise<void>
+  readonly #stopEvents: () => void
+  #close!: () => void
+  #lost: Error | undefined
+
+  /** @throws CopyError COPY_STATE for a client that is not connected, busy, or used by another copy */
+  constructor(client: pg.Client, event: (event: ServerEvent) => void) {
+    this.client = client
+    this.requireIdle()
+    if (inUse.has(client)) {
+      throw new CopyError('COPY_STATE', 'the pg.Client is in use by a copy already', { phase: 'start' })
+    }
+    inUse.add(client)
+    this.closed = new Promise((resolve) => {
+      this.#close = resolve
+    })
+    client.on('end', this.#close)
+    // unheard, the loss of the connection would end the process; it is told as a fault instead
+    client.on('error', this.#onError)
+    this.#stopEvents = onServerEvents(client, event)
+  }
+
+  get socket(): Duplex {
+    return this.client.connection.stream
+  }
+
+  get isIdle(): boolean {
+    return (this.client as PgClient).readyForQuery === true
+  }
+
+  /** @throws CopyError COPY_STATE for a client that is not connected, or has a query under way or waiting */
+  requireIdle(): void {
+    const { _connected, _ending, _activeQuery, _queryQueue } = this.client as PgClient
+    // a query that failed is over for its user, whose await may settle before ReadyForQuery has come
+    const isBusy = !this.isIdle && (_activeQuery !== null || _queryQueue?.length !== 0)
+    const refuse = (why: string): never => {
+      throw new CopyError('COPY_STATE', `the pg.Client ${why}`, { phase: 'start' })
+    }
+    if (_ending || (_connected && this.socket.destroyed)) refuse('has been ended')
+    if (!_connected) refuse('is not connected: await client.connect() first')
+    if (isBusy) refuse('is busy with another query: await that first')
+  }
+
+  /**
+   * Learns how the client stands, without taking a snapshot.
+   * @throws CopyError COPY_STATE in a failed transaction; COPY_OPTION naming a setting under which values mean something else
+   */
+  async examine(end: 'producer' | 'receiver'): Promise<ClientState> {
+    const needed = end === 'producer' ? NEEDED_OF_PRODUCERS : NEEDED
+    const names = [...needed.map(([name]) => name), 'transaction_isolation']
+    let status: ClientState['status'] = 'I'
+    const onReady = (message: { status: ClientState['status'] }): void => {
+      status = message.status
+    }
+    this.client.connection.on('readyForQuery', onReady)
+    let values: string[]
+    try {
+      const rows = await this.query(names.map((name) => `SHOW ${name}`).join(';'), 'start')
+      values = rows.map(([value]) => value as string)
+    } catch (error) {
+      if ((error as CopyError).sqlState !== FAILED_TRANSACTION) throw error
+      const why = "the pg.Client's transaction has failed: ROLLBACK it and begin another"
+      throw new CopyError('COPY_STATE', why, { phase: 'start', cause: error })
+    } finally {
+      this.client.connection.off('readyForQuery', onReady)
+    }
+    for (const [i, [name, suits, right]] of needed.entries()) {
+      const value = values[i] as string
+      if (suits(value)) continue
+      const what = `${name} is '${value}' on the ${end}'s pg.Client, under which values may mean something else`
+      throw new CopyError('COPY_OPTION', `${what}: SET ${name} = '${right}' on it`, { phase: 'start' })
+    }
+    return { status, isolation: values.at(-1) as string }
+  }
+
+  /** Runs one statement and gives its command tag's first word, such as COMMIT. */
+  async command(text: string, phase: CopyPhase): Promise<string> {
+    try {
+      return (await this.client.query({ text, ...this.#patience() })).command
+    } catch (error) {
+      throw this.fault(error, phase)
+    }
+  }
+
+  /** Runs SQL by the simple protocol and gives all rows of all its statements, each value as text or null. */
+  async query(text: string, phase: CopyPhase): Promise<(string | null)[][]> {
+    try {
+      const query = { text, rowMode: 'array' as const, types: RAW_TYPES, ...this.#patience() }
+      const result = await this.client.query<(string | null)[]>(query)
+      return [result].flat().flatMap(({ rows }) => rows)
+    } catch (error) {
+      throw this.fault(error, phase)
+    }
+  }
+
+  copy(text: string, protocol: CopyProtocol): CopyCommand {
+    return this.submit(new CopyCommand(text, protocol))
+  }
+
+  submit<C extends CopyCommand>(command: C): C {
+    // where the client has a query_timeout, pg wraps the callback: calling it stops the timer
+    const timed = Object.assign(command, { callback: () => undefined }, this.#patience())
+    this.client.query(timed)
+    const over = (): void => timed.callback()
+    timed.finished.then(over, over)
+    return command
+  }
+
+  fault(error: unknown, phase: CopyPhase): CopyError {
+    return sessionFault(ownKind(error), phase, 'the connection of the pg.Client', this.#lost)
+  }
+
+  /** Settles when ReadyForQuery was read, or the connection is closed. */
+  async idle(): Promise<void> {
+    if (this.isIdle) return
+    await new Promise<void>((resolve) => {
+      this.client.connection.once('readyForQuery', resolve)
+      this.closed.then(resolve)
+    })
+  }
+
+  /** Closes the user's connection: the last resort when it cannot be brought back to a message boundary. */
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  /** Gives the client back to its user. */
+  async end(deadlineMs: number): Promise<void> {
+    // pg has yet to tell of a socket that was destroyed, by an 'error' that somebody must hear
+    if (this.socket.destroyed) await within(this.closed, deadlineMs)
+    this.client.off('end', this.#close)
+    this.client.off('error', this.#onError)
+    this.#stopEvents()
+    inUse.delete(this.client)
+  }
+
+  /** A query_timeout was made for other work: it would leave the connection between two messages. */
+  #patience(): object {
+    return (this.client as PgClient).connectionParameters?.query_timeout ? { query_timeout: MAX_MS } : {}
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#lost ??= error
+  }
+}
+
+/** An error of another copy of pg, as one of ours, so that its SQLSTATE is seen. */
+const ownKind = (error: unknown): unknown => {
+  if (!(error instanceof Error) || error instanceof pg.DatabaseError || !('severity' in error)) return error
+  return Object.assign(new pg.DatabaseError(error.message, 0, 'error'), error)
+}

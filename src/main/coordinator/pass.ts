@@ -1,0 +1,116 @@
+import { asCopyError, CopyError, ProducerFault } from '../../shared/errors/errors.js'
+import type { SlowWatch, Standing } from '../../shared/liveness/progress-monitor.js'
+import { STREAM_STATE } from '../../shared/ring/cells.js'
+import type { Producer, ProducerEnd } from '../producers/producer.js'
+import { ProducerStream } from '../producers/producer-stream.js'
+import type { RingParts } from '../ring/make-ring.js'
+import type { Moved } from '../ring/slice-totals.js'
+
+/** One run of the producer through the ring. */
+export class Pass {
+  readonly number: number
+  /** Sequence of its first slice. */
+  readonly firstSequence: number
+  readonly #parts: RingParts
+  readonly #stream: ProducerStream
+  readonly #producer: Producer
+  readonly #slow: SlowWatch
+  readonly #changed: () => void
+  /** What the first pass moved, which every further one must repeat. */
+  readonly #first: Moved | undefined
+  #producing: Promise<void> = Promise.resolve()
+  #isStarted = false
+  #end: ProducerEnd | undefined
+  #fault: ProducerFault | undefined
+
+  /** @param first what the first pass moved, for a further one */
+  constructor(
+    number: number,
+    producer: Producer,
+    parts: RingParts,
+    slow: SlowWatch,
+    changed: () => void,
+    first?: Moved,
+  ) {
+    this.number = number
+    this.#slow = slow
+    this.#first = first
+    this.#parts = parts
+    this.firstSequence = parts.writer.sequence
+    this.#stream = new ProducerStream(parts, number, () => {
+      this.#isStarted = true
+      changed()
+    })
+    // before any receiver is told of the pass: the end of the last one must not be taken for the end of this one
+    parts.writer.setState(STREAM_STATE.open)
+    this.#changed = changed
+    this.#producer = producer
+  }
+
+  /** Lets the producer run. Its receivers gate the ring already. */
+  run(): void {
+    this.#producing = this.#produce().finally(this.#changed)
+  }
+
+  /** Whether the source has accepted: rows may come. */
+  get isStarted(): boolean {
+    return this.#isStarted
+  }
+
+  /** What the producer said at its end: everything is published then. Undefined before, or after a fault. */
+  get end(): ProducerEnd | undefined {
+    return this.#end
+  }
+
+  get fault(): ProducerFault | undefined {
+    return this.#fault
+  }
+
+  /** Gives the pass up: receivers are told that nothing more will come. Settles when the producer has stopped. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stream.stop()
+    this.#slow.stop()
+    this.#parts.writer.setState(STREAM_STATE.aborted)
+    this.#parts.gate.wake()
+    try {
+      await this.#producer.abort?.(deadlineMs)
+    } finally {
+      await this.#producing
+    }
+  }
+
+  /** Under one snapshot a second run gives what the first gave; if not, its receivers would differ from the others. */
+  #compare(): void {
+    const { messages, bytes } = this.#parts.writer.totals
+    if (this.#first === undefined || (this.#first.messages === messages && this.#first.bytes === bytes))
+      return
+    throw new CopyError(
+      'COPY_COUNT_MISMATCH',
+      `pass ${this.number} gave ${messages} messages of ${bytes} bytes, the first ${this.#first.messages} of ${this.#first.bytes}`,
+      { phase: 'complete' },
+    )
+  }
+
+  /** Where the producer stands. No progress is due from it while the ring has no room: others are behind. */
+  #standing(): Standing | undefined {
+    const { writer, gate } = this.#parts
+    if (!this.#isStarted) return { phase: this.#producer.phase ?? 'start' }
+    if (!gate.isFree(writer.sequence + 1)) return undefined
+    return { phase: 'copy', mark: `${writer.sequence} ${writer.out}` }
+  }
+
+  async #produce(): Promise<void> {
+    try {
+      const end = await this.#slow.during(() => this.#standing(), this.#producer.produce(this.#stream))
+      await this.#stream.flush()
+      if (this.#stream.isStopped) return
+      this.#compare()
+      this.#end = end
+      this.#parts.writer.setState(STREAM_STATE.ended)
+    } catch (error) {
+      this.#fault = new ProducerFault(asCopyError(error, 'copy'))
+    } finally {
+      this.#parts.writer.stopFlush()
+    }
+  }
+}

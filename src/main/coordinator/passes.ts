@@ -1,0 +1,120 @@
+import type { ProducerFault } from '../../shared/errors/errors.js'
+import type { SlowWatch } from '../../shared/liveness/progress-monitor.js'
+import type { Producer, ProducerEnd } from '../producers/producer.js'
+import type { RingParts } from '../ring/make-ring.js'
+import type { Moved } from '../ring/slice-totals.js'
+import { Pass } from './pass.js'
+
+/** What one turn of the loop moved. */
+export interface Cycle extends Moved {
+  readonly pass: number
+}
+
+/** The passes of one copy, one after the other, and what the caller's loop has taken of them. */
+export class Passes {
+  readonly #producer: Producer
+  readonly #parts: RingParts
+  readonly #slow: SlowWatch
+  readonly #changed: () => void
+  #pass: Pass | undefined
+  /** The next one, which receivers are joining. */
+  #prepared: Pass | undefined
+  #taken: Moved = { messages: 0, bytes: 0 }
+  #first: (Moved & { readonly end?: ProducerEnd }) | undefined
+
+  /** @param slow watches the producer; @param changed told when the source has accepted, and at the end of a pass */
+  constructor(producer: Producer, parts: RingParts, slow: SlowWatch, changed: () => void) {
+    this.#producer = producer
+    this.#parts = parts
+    this.#slow = slow
+    this.#changed = changed
+  }
+
+  /** Number of the pass under way, or of the next one while receivers join it, from 1; 0 before. */
+  get number(): number {
+    return (this.#prepared ?? this.#pass)?.number ?? 0
+  }
+
+  /** Whether the next pass has been prepared and does not run yet. */
+  get isPrepared(): boolean {
+    return this.#prepared !== undefined
+  }
+
+  get isStarted(): boolean {
+    return this.#pass?.isStarted === true
+  }
+
+  /** What the producer said at the end of the pass that runs or ran last; undefined before, and after a fault. */
+  get end(): ProducerEnd | undefined {
+    return this.#pass?.end
+  }
+
+  get fault(): ProducerFault | undefined {
+    return this.#pass?.fault
+  }
+
+  /** What the pass under way has moved. */
+  get totals(): Moved {
+    return this.#parts.writer.totals
+  }
+
+  /** What the first pass moved, and the producer's end of it; while it is under way, what it has moved so far. */
+  get first(): Moved & { readonly end?: ProducerEnd } {
+    const { messages, bytes } = this.totals
+    return this.#first ?? { messages, bytes, ...(this.end !== undefined && { end: this.end }) }
+  }
+
+  /** Opens the next pass, unless it is open already, so that receivers can join it. */
+  prepare(): Pick<Pass, 'number' | 'firstSequence'> {
+    if (this.#prepared === undefined) {
+      if (this.end !== undefined) this.#first ??= this.first
+      const number = this.number + 1
+      this.#prepared = new Pass(number, this.#producer, this.#parts, this.#slow, this.#changed, this.#first)
+      this.#taken = { messages: 0, bytes: 0 }
+    }
+    return this.#prepared
+  }
+
+  /** Lets the producer run through the pass that was prepared. Those that take part gate the ring already. @returns its number */
+  run(): number {
+    if (this.#prepared !== undefined) {
+      this.#pass = this.#prepared
+      this.#prepared = undefined
+      this.#pass.run()
+    }
+    return this.number
+  }
+
+  /** What was published since the last turn; its slots may be reused as far as the caller is concerned. */
+  take(): Cycle | undefined {
+    const { writer, gate } = this.#parts
+    const { messages, bytes } = writer.totals
+    const moved = { messages: messages - this.#taken.messages, bytes: bytes - this.#taken.bytes }
+    if (moved.messages === 0 && moved.bytes === 0) return undefined
+    this.#taken = { messages, bytes }
+    if (this.number === 1) {
+      this.#producer.totalMessages = messages
+      this.#producer.totalBytes = bytes
+    }
+    gate.take(writer.sequence)
+    return { ...moved, pass: this.number }
+  }
+
+  /** All passes are over: tells the producer what it came to. */
+  finish(): void {
+    const { end } = this.first
+    this.#producer.count = end?.rows
+    this.#producer.command = end?.command
+  }
+
+  /** Everybody has let go: another copy may have the ring's memory. */
+  release(): void {
+    // a producer that was stopped in the middle may still hold what it could not lay down
+    if (this.end !== undefined) this.#parts.ring.release()
+  }
+
+  /** Gives up the pass under way, if it has not ended. */
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.end === undefined) await (this.#prepared ?? this.#pass)?.stop(deadlineMs)
+  }
+}

@@ -1,0 +1,52 @@
+import type { AbortReason } from '../../shared/messages/messages.js'
+import { within } from '../deadline.js'
+import type { ReceiverLink } from './link.js'
+
+/** A thread that does not answer in its deadline and this much more is ended, and is given as long again to exit. */
+const KILL_GRACE_MS = 1000
+
+/** Main's demand that a life gives up what it began. */
+export class AbortRequest {
+  #answered: (() => void) | undefined
+
+  get isPending(): boolean {
+    return this.#answered !== undefined
+  }
+
+  /** The life has answered. */
+  answered(): void {
+    this.#answered?.()
+  }
+
+  /**
+   * Tells the life, and ends it by force when it does not answer.
+   * @returns whether nothing of it can touch the ring any more: a thread in a call that blocks exits when that returns
+   */
+  async send(link: ReceiverLink, reason: AbortReason, deadlineMs: number): Promise<boolean> {
+    const answer = new Promise<void>((resolve) => {
+      this.#answered = resolve
+    })
+    link.send({ type: 'abort', reason, deadlineMs })
+    try {
+      return await settlesOrIsKilled(link, Promise.race([answer, link.over]), deadlineMs)
+    } finally {
+      this.#answered = undefined
+    }
+  }
+}
+
+/** Tells a life that it is over. @returns whether it is */
+export const endLink = async (link: ReceiverLink, deadlineMs: number): Promise<boolean> => {
+  link.send({ type: 'end', deadlineMs })
+  return settlesOrIsKilled(link, link.over, deadlineMs)
+}
+
+const settlesOrIsKilled = async (
+  link: ReceiverLink,
+  answer: Promise<unknown>,
+  deadlineMs: number,
+): Promise<boolean> => {
+  if (await within(answer, deadlineMs + KILL_GRACE_MS)) return true
+  link.kill()
+  return within(link.over, KILL_GRACE_MS)
+}

@@ -1,0 +1,139 @@
+import { type Channel, channel } from 'node:diagnostics_channel'
+import type { CopyError } from '../../shared/errors/errors.js'
+import type { AbortReason } from '../../shared/messages/messages.js'
+import type { ReceiverHandle } from '../handles/receiver-handle.js'
+import type { ReceiverState } from '../handles/receiver-state.js'
+import type { CopyManager } from './copy-manager.js'
+import type { CopyResult } from './outcome.js'
+
+/** What every message bears. */
+export interface CopyMessage {
+  /** Numbers the copies of this process, from 1. */
+  readonly copy: number
+}
+
+/**
+ * What is published on the channels of `node:diagnostics_channel`, by their names. On the main thread, while it happens:
+ * a subscriber is called before the copy goes on, and should be quick. Messages are made only where somebody listens.
+ * Of one that throws, Node makes an `uncaughtException` of its own; the copy does not notice.
+ */
+export interface DiagnosticsMessages {
+  /** `open()` was called. `manager.stats()` tells at any time how far everybody is. */
+  readonly 'copyman:start': CopyMessage & {
+    readonly manager: CopyManager
+    /** The producer's name. */
+    readonly source: string
+    /** Names of the receivers, in their order. */
+    readonly receivers: readonly string[]
+  }
+  /** A pass over the data begins: 1 for the first. */
+  readonly 'copyman:pass': CopyMessage & { readonly pass: number; readonly receivers: readonly string[] }
+  /** Something failed. `receiver` is undefined for the producer's fault, which ends the copy. */
+  readonly 'copyman:fault': CopyMessage & { readonly receiver: string | undefined; readonly error: CopyError }
+  /** A faulted receiver was taken back. */
+  readonly 'copyman:reconcile': CopyMessage & {
+    readonly receiver: string
+    readonly from: 'cursor' | 'start'
+  }
+  /** A receiver's data is visible. */
+  readonly 'copyman:commit': CopyMessage & {
+    readonly receiver: string
+    /** By its own count; undefined where it has none. */
+    readonly rows: number | undefined
+    readonly bytes: number
+    /** From the begin of its pass to its completion. */
+    readonly seconds: number
+  }
+  /** The copy is over, and everything let go. Once for each `copyman:start`. */
+  readonly 'copyman:end': CopyMessage & {
+    /** `done`: as far as its receivers' outcomes say; `failed`: it rejects with CopyFailed; `aborted`: with CopyAborted. */
+    readonly end: 'done' | 'failed' | 'aborted'
+    /** What decided that it failed. */
+    readonly error: CopyError | undefined
+    readonly result: CopyResult
+  }
+}
+
+type Name = keyof DiagnosticsMessages
+type Body<N extends Name> = Omit<DiagnosticsMessages[N], 'copy'>
+
+const channelOf = (name: Name): Channel => channel(name)
+
+const CHANNELS: Readonly<Record<Name, Channel>> = {
+  'copyman:start': channelOf('copyman:start'),
+  'copyman:pass': channelOf('copyman:pass'),
+  'copyman:fault': channelOf('copyman:fault'),
+  'copyman:reconcile': channelOf('copyman:reconcile'),
+  'copyman:commit': channelOf('copyman:commit'),
+  'copyman:end': channelOf('copyman:end'),
+}
+
+/** States of those that a pass begins with. */
+const JOINED: readonly ReceiverState[] = ['opening', 'receiving']
+
+const ENDS: { readonly [R in AbortReason]?: 'done' | 'aborted' } = {
+  'the copy is over': 'done',
+  'the copy was aborted': 'aborted',
+}
+
+let copies = 0
+
+/** Publishes what happens to one copy. */
+export class Diagnostics {
+  #copy = 0
+  #fault: CopyError | undefined
+
+  /** The copy begins: it gets its number. */
+  started(manager: CopyManager): void {
+    copies += 1
+    this.#copy = copies
+    this.#publish('copyman:start', () => ({
+      manager,
+      source: manager.producer.name,
+      receivers: manager.outcomes.map(({ name }) => name),
+    }))
+  }
+
+  /** @param handles all receivers of the copy, those that take part begun already */
+  passed(pass: number, handles: readonly ReceiverHandle[]): void {
+    this.#publish('copyman:pass', () => ({
+      pass,
+      receivers: handles.filter(({ state }) => JOINED.includes(state)).map(({ name }) => name),
+    }))
+  }
+
+  /** A receiver's state changed. */
+  changed(handle: ReceiverHandle): void {
+    const { name, state, fault } = handle
+    if (state === 'faulted' && fault !== undefined) this.failed(name, fault)
+    if (state !== 'committed') return
+    this.#publish('copyman:commit', () => {
+      const { completion, participation } = handle
+      const { progress, seconds } = participation
+      return { receiver: name, rows: completion?.rows, bytes: progress.bytes, seconds }
+    })
+  }
+
+  /** @param receiver undefined for the producer */
+  failed(receiver: string | undefined, error: CopyError): void {
+    this.#fault = error
+    this.#publish('copyman:fault', () => ({ receiver, error }))
+  }
+
+  reconciled(receiver: string, from: 'cursor' | 'start'): void {
+    this.#publish('copyman:reconcile', () => ({ receiver, from }))
+  }
+
+  ended(reason: AbortReason, result: () => CopyResult): void {
+    // a manager that was closed before it was opened
+    if (this.#copy === 0) return
+    const end: DiagnosticsMessages['copyman:end']['end'] = ENDS[reason] ?? 'failed'
+    const error = end === 'failed' ? this.#fault : undefined
+    this.#publish('copyman:end', () => ({ end, error, result: result() }))
+  }
+
+  #publish<N extends Name>(name: N, body: () => Body<N>): void {
+    const to = CHANNELS[name]
+    if (to.hasSubscribers) to.publish({ copy: this.#copy, ...body() })
+  }
+}

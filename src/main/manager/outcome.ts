@@ -1,0 +1,94 @@
+import type { CopyError } from '../../shared/errors/errors.js'
+import type { ReceiverHandle } from '../handles/receiver-handle.js'
+import type { ReceiverState } from '../handles/receiver-state.js'
+import type { Moved } from '../ring/slice-totals.js'
+
+/** What became of one receiver. */
+export interface Outcome {
+  readonly name: string
+  readonly state: ReceiverState
+  /** Rows by the receiver's own count; undefined where it has none, or did not get that far. */
+  readonly rows?: number
+  /** Payload bytes that it has let go of. */
+  readonly bytes: number
+  /** From the begin of its pass to its completion. */
+  readonly seconds: number
+  /** Passes that it took part in: more than one after a reconcile from the start. */
+  readonly passes: number
+  /** How often `retry` reconciled it from the start. */
+  readonly retries: number
+  readonly fault?: CopyError
+}
+
+/** What a copy came to. */
+export interface CopyResult {
+  /** CopyData messages of one pass, as PostgreSQL sends them. */
+  readonly messages: number
+  /** Rows by the producer's command tag, else by the first receiver's; undefined where nobody counts. */
+  readonly rows?: number
+  /** Payload bytes of one pass, without framing. */
+  readonly bytes: number
+  /** From the producer's first slice to the last completion. */
+  readonly seconds: number
+  /** Connecting, starting threads, COPY started at both ends. */
+  readonly openSeconds: number
+  /** In the order the receivers were given. */
+  readonly receivers: readonly Outcome[]
+  /**
+   * What failed while letting go, such as the producer's own `close()`: what was committed stays committed. And for each
+   * COMMIT whose answer was lost, of which the server says that it is done, an error of the phase `commit`.
+   */
+  readonly warnings: readonly CopyError[]
+}
+
+/** How far one receiver is in its pass. */
+export interface ReceiverStats {
+  readonly name: string
+  readonly state: ReceiverState
+  readonly messages: number
+  readonly bytes: number
+  /** Bytes that are published and that it has not let go of. */
+  readonly lagBytes: number
+}
+
+export interface CopyStats {
+  readonly pass: number
+  readonly messages: number
+  readonly bytes: number
+  /** Since the first slice. */
+  readonly seconds: number
+  readonly receivers: readonly ReceiverStats[]
+}
+
+export const outcomeOf = (handle: ReceiverHandle): Outcome => ({
+  name: handle.name,
+  state: handle.state,
+  ...(handle.completion?.rows !== undefined && { rows: handle.completion.rows }),
+  bytes: handle.participation.progress.bytes,
+  seconds: handle.participation.seconds,
+  passes: handle.participation.passes,
+  retries: handle.participation.retries,
+  ...(handle.fault !== undefined && { fault: handle.fault }),
+})
+
+/** @param first what the first pass moved: what a receiver that is done has, whatever pass is under way */
+export const statsOf = (
+  handles: readonly ReceiverHandle[],
+  pass: number,
+  totals: Moved,
+  first: Moved,
+  seconds: number,
+): CopyStats => {
+  const receivers = handles.map((handle) => {
+    const { messages, bytes } = handle.participation.progress
+    const due = handle.completion === undefined ? totals : first
+    return {
+      name: handle.name,
+      state: handle.state,
+      messages,
+      bytes,
+      lagBytes: Math.max(0, due.bytes - bytes),
+    }
+  })
+  return { pass, messages: totals.messages, bytes: totals.bytes, seconds, receivers }
+}

@@ -1,0 +1,56 @@
+import type pg from 'pg'
+import { asideMs, startedTooLate, withinLimit } from '../../../shared/session/step-deadlines.js'
+import { cancelRequest } from '../../../shared/wire/cancel-request.js'
+import { ClientSession } from '../../clients/client-session.js'
+import type { ProducerContext } from '../producer.js'
+import { type Deliver, type Feed, intercept, type Source } from './own-source.js'
+
+const ONE_SNAPSHOT = ['repeatable read', 'serializable']
+
+/** A user's client, in whatever transaction it is. */
+export class ClientSource implements Source {
+  readonly #client: pg.Client
+  #session: ClientSession | undefined
+  #canRepeat = false
+  #undo: (() => void) | undefined
+
+  constructor(client: pg.Client) {
+    this.#client = client
+  }
+
+  /** Known after `open`. */
+  get canRepeat(): boolean {
+    return this.#canRepeat
+  }
+
+  async open(context: ProducerContext): Promise<void> {
+    const session = new ClientSession(this.#client, context.event)
+    this.#session = session
+    const { connectMs, startMs } = context
+    const examining = session.examine('producer')
+    const { status, isolation } = await withinLimit(examining, startMs, () => {
+      cancelRequest(this.#client, asideMs(connectMs))
+      return startedTooLate(session.server, startMs)
+    })
+    this.#canRepeat = status === 'T' && ONE_SNAPSHOT.includes(isolation)
+  }
+
+  async begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<ClientSession> {
+    const session = this.#session as ClientSession
+    session.requireIdle()
+    feed.connected()
+    const { deliver, undo } = intercept(session.socket, feed)
+    this.#undo = undo
+    deliverTo(deliver)
+    return session
+  }
+
+  passed(): void {
+    this.#undo?.()
+    this.#undo = undefined
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    await this.#session?.end(deadlineMs)
+  }
+}

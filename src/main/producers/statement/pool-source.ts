@@ -1,0 +1,66 @@
+import type pg from 'pg'
+import type { SessionSettings } from '../../../shared/session/session-settings.js'
+import type { ClientSession } from '../../clients/client-session.js'
+import { PooledClient } from '../../clients/pooled-client.js'
+import { within } from '../../deadline.js'
+import type { ProducerContext } from '../producer.js'
+import { ClientSource } from './client-source.js'
+import type { Deliver, Feed, Source } from './own-source.js'
+
+/** A client of a user's pool, in a read-only transaction of ours with one snapshot. */
+export class PoolSource implements Source {
+  readonly canRepeat = true
+  readonly #pool: pg.Pool
+  readonly #settings: SessionSettings
+  #context: ProducerContext | undefined
+  #pooled: PooledClient | undefined
+  #source: ClientSource | undefined
+  #beginning: Promise<unknown> = Promise.resolve()
+  readonly #stop = new AbortController()
+
+  constructor(pool: pg.Pool, settings: SessionSettings) {
+    this.#pool = pool
+    this.#settings = settings
+  }
+
+  async open(context: ProducerContext): Promise<void> {
+    this.#context = context
+  }
+
+  begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<ClientSession> {
+    const beginning = this.#begin(feed, deliverTo)
+    this.#beginning = beginning.catch(() => undefined)
+    return beginning
+  }
+
+  passed(): void {
+    this.#source?.passed()
+  }
+
+  /** It may still wait for a client. */
+  stop(): void {
+    this.#stop.abort()
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    this.stop()
+    const isBegun = await within(this.#beginning, deadlineMs)
+    await this.#source?.close(deadlineMs)
+    await this.#pooled?.giveBack(isBegun ? deadlineMs : 0)
+  }
+
+  async #begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<ClientSession> {
+    const context = this.#context as ProducerContext
+    if (this.#source === undefined) {
+      const pooled = await PooledClient.borrow(this.#pool, context.connectMs, this.#stop.signal)
+      this.#pooled = pooled
+      feed.connected()
+      const settings = { ...context.session, ...this.#settings }
+      await pooled.begin('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', settings, context.startMs)
+      const source = new ClientSource(pooled.client)
+      await source.open(context)
+      this.#source = source
+    }
+    return this.#source.begin(feed, deliverTo)
+  }
+}

@@ -1,0 +1,169 @@
+import { SlowWatch, type Standing } from '../liveness/progress-monitor.js'
+import { StallWatch } from '../liveness/stall-detector.js'
+import type { AbortReason, ReceiverCommand, ReceiverReport } from '../messages/messages.js'
+import { RingReader, type RingTicket } from '../ring/reader.js'
+import { Attempt } from './attempt.js'
+import { Drain } from './drain.js'
+import type { Target } from './target.js'
+
+type Begin = Extract<ReceiverCommand, { type: 'begin' }>
+
+/** How a life reports to main: a thrown value goes as it is, the link makes what crosses a thread of it. */
+export type Report =
+  | Exclude<ReceiverReport, { type: 'fault' }>
+  | { readonly type: 'fault'; readonly cause: unknown; readonly resumable: boolean }
+
+/**
+ * One receiver's life in its own thread, a worker or the main one: it does what main tells it, with a target on one
+ * side and the ring on the other. Main sends one command at a time and awaits its report; abort may come at any moment.
+ */
+export class ReceiverLife {
+  /** Settles when the life is over. */
+  readonly over: Promise<void>
+  readonly #makeTarget: () => Target | Promise<Target>
+  readonly #ticket: RingTicket
+  readonly #report: (report: Report) => void
+  #making: Promise<Target> | undefined
+  #target: Target | undefined
+  #drain: Drain | undefined
+  #attempt = new Attempt()
+  #slow: SlowWatch | undefined
+  #end!: () => void
+
+  /** @param makeTarget called at the first begin */
+  constructor(
+    makeTarget: () => Target | Promise<Target>,
+    ticket: RingTicket,
+    report: (report: Report) => void,
+  ) {
+    this.#makeTarget = makeTarget
+    this.#ticket = ticket
+    this.#report = report
+    this.over = new Promise((resolve) => {
+      this.#end = resolve
+    })
+  }
+
+  /** Does what main says. What goes wrong is reported as a fault. */
+  obey(command: ReceiverCommand): void {
+    if (command.type === 'begin') this.#attempt = new Attempt()
+    const attempt = this.#attempt
+    this.#obey(command, attempt).catch((cause: unknown) => {
+      // after an abort, what was under way ends with errors that tell nothing new
+      if (!attempt.aborted) this.#report({ type: 'fault', cause, resumable: false })
+    })
+  }
+
+  async #obey(command: ReceiverCommand, attempt: Attempt): Promise<void> {
+    switch (command.type) {
+      case 'begin':
+        return this.#begin(command, attempt)
+      case 'reconcile':
+        return attempt.reconcile()
+      case 'commit':
+        return this.#commit(attempt)
+      case 'abort':
+        return this.#abort(command.reason, command.deadlineMs, attempt)
+      case 'end':
+        // a thread that ends while it loads modules leaves their files open in the process, for good
+        await this.#making?.catch(() => undefined)
+        await this.#target?.end(command.deadlineMs)
+        return this.#end()
+      default:
+        throw new TypeError(`unknown command ${JSON.stringify(command satisfies never)}`)
+    }
+  }
+
+  async #begin({ pass, sequence, stallMs, slowMs }: Begin, attempt: Attempt): Promise<void> {
+    const target = await this.#make()
+    if (attempt.aborted) return
+    const slow = new SlowWatch(
+      slowMs,
+      () => target.examine?.(),
+      (event) => this.#report({ type: 'event', event }),
+    )
+    this.#slow = slow
+    await slow.during(() => ({ phase: target.phase ?? 'start' }), target.open(pass))
+    if (attempt.aborted) return
+    this.#report({ type: 'receiving', pass })
+    const reader = new RingReader(this.#ticket, sequence)
+    // a stalled target keeps what it was handed and goes on behind it: sending that again would load rows twice
+    const watch = new StallWatch(reader, stallMs, (cause) => this.#resumable(cause, attempt))
+    try {
+      // 'stopped': the copy was given up; main says what next
+      const taking = this.#take(reader, target, attempt)
+      if ((await slow.during(() => standingOf(reader, attempt), taking)) === 'stopped') return
+    } finally {
+      watch.stop()
+    }
+    // a stall that nobody has decided about: completing now would go over the caller's head
+    await attempt.decided
+    if (attempt.aborted) return
+    const completing = Promise.race([target.complete(), target.failed])
+    const completion = await slow.during(() => ({ phase: 'complete' }), completing)
+    if (attempt.aborted) return
+    this.#report({ type: 'completed', completion })
+    // it waits for the others: that it is lost must be known before the first of them commits
+    await target.failed
+  }
+
+  /** The target, made at the first begin, or at the next one when that failed. */
+  async #make(): Promise<Target> {
+    this.#making ??= Promise.resolve(this.#makeTarget())
+    try {
+      this.#target = await this.#making
+      return this.#target
+    } catch (error) {
+      this.#making = undefined
+      throw error
+    }
+  }
+
+  /** Takes slices to the end of the pass; after a fault of a target that may be given a slice again, from that slice on. */
+  async #take(reader: RingReader, target: Target, attempt: Attempt): Promise<'ended' | 'stopped'> {
+    for (;;) {
+      const drain = new Drain(reader, target)
+      this.#drain = drain
+      try {
+        return await Promise.race([drain.run(), target.failed])
+      } catch (cause) {
+        drain.stop()
+        if (attempt.aborted || !target.redelivers) throw cause
+        this.#resumable(cause, attempt)
+      }
+      await attempt.decided
+      if (attempt.aborted) return 'stopped'
+      reader.rewind()
+    }
+  }
+
+  #resumable(cause: unknown, attempt: Attempt): void {
+    // one fault at a time: the caller decides about the first
+    if (attempt.aborted || attempt.isHeld) return
+    attempt.hold()
+    this.#report({ type: 'fault', cause, resumable: true })
+  }
+
+  async #commit(attempt: Attempt): Promise<void> {
+    // behind a ROLLBACK the server would answer COMMIT too, with a warning only
+    if (attempt.aborted) return
+    const target = this.#target as Target
+    const committing = Promise.race([target.commit(), target.failed])
+    await (this.#slow as SlowWatch).during(() => ({ phase: 'commit' }), committing)
+    this.#report({ type: 'committed' })
+  }
+
+  async #abort(reason: AbortReason, deadlineMs: number, attempt: Attempt): Promise<void> {
+    attempt.abort()
+    this.#slow?.stop()
+    this.#drain?.stop()
+    const aligned = (await this.#target?.abort(reason, deadlineMs)) ?? true
+    // a callable that settles later than its deadline must not move the cursor of another pass
+    this.#drain?.detach()
+    this.#report({ type: 'aborted', aligned })
+  }
+}
+
+/** Progress is due while a slice was handed out and not released, and no fault waits for a decision. */
+const standingOf = (reader: RingReader, attempt: Attempt): Standing | undefined =>
+  reader.inFlight === 0 || attempt.isHeld ? undefined : { phase: 'copy', mark: reader.released }

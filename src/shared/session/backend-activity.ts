@@ -1,0 +1,94 @@
+import { messageOf } from '../errors/errors.js'
+import type { BackendState, Examined } from '../liveness/slowness.js'
+import type { ConnectionData } from '../wire/connection-parameters.js'
+import { Session } from './session.js'
+import { asideMs } from './step-deadlines.js'
+
+/** Which backend serves a connection, and of which run of its server: behind a balancer another may answer. */
+export interface BackendId {
+  readonly processId: number
+  readonly serverStart: string
+}
+
+/** SQL for when the postmaster was started, as text that no setting of a session changes. */
+export const SERVER_START = 'extract(epoch from pg_catalog.pg_postmaster_start_time())'
+
+/** What to select to learn the own backend's id. Behind a pooler BackendKeyData says something else. */
+export const BACKEND_ID = ['pg_catalog.pg_backend_pid()', SERVER_START]
+
+/** @param row what `BACKEND_ID` gave; undefined when the server gave nothing of the kind */
+export const toBackendId = (row: readonly (string | null)[] | undefined): BackendId | undefined => {
+  const [processId, serverStart] = row ?? []
+  const isId = typeof serverStart === 'string' && /^\d{1,10}$/.test(processId ?? '')
+  return isId ? { processId: Number(processId), serverStart } : undefined
+}
+
+/** The function and not the view, which would wait where somebody has locked the catalogs that it joins. */
+const question = ({ processId }: BackendId): string =>
+  `SELECT ${SERVER_START}, a.pid, a.state, a.wait_event_type, a.wait_event,
+    pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(${processId}), ',')
+  FROM (SELECT 1) AS always LEFT JOIN pg_catalog.pg_stat_get_activity(${processId}) AS a ON true`
+
+/** The goodbye of such a connection, at most. */
+const END_MS = 500
+
+export interface ExamineOptions {
+  readonly connectMs: number
+  /** Lets go of the connection that asks. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Asks a session's server what its backend is doing, on a connection of its own, within the deadline for connecting.
+ * When the server knows the backend no more, the session is lost: what is under way on it ends with that fault.
+ * @returns never rejects: why it could not be asked is `unasked`
+ */
+export const examineBackend = async (
+  session: Session,
+  data: ConnectionData,
+  options: ExamineOptions,
+): Promise<Examined | 'gone'> => {
+  const { backend: id } = session
+  if (id === undefined) return { unasked: 'the connection has not come far enough to ask about its backend' }
+  try {
+    const row = await ask(data, id, options)
+    if (row[0] !== id.serverStart) {
+      return { unasked: 'the question reached another server, or one that was started again' }
+    }
+    if (row[1] === null) {
+      session.lose('its backend is gone')
+      return 'gone'
+    }
+    return { backend: toState(id.processId, row) }
+  } catch (error) {
+    return { unasked: messageOf(error) }
+  }
+}
+
+const ask = async (
+  data: ConnectionData,
+  id: BackendId,
+  { connectMs, signal }: ExamineOptions,
+): Promise<(string | null)[]> => {
+  const limitMs = asideMs(connectMs)
+  const until = performance.now() + limitMs
+  const session = await Session.open(data, { connectMs: limitMs, signal })
+  const giveUp = (): void => session.lose(`no answer within ${limitMs} ms (deadlines.connect)`)
+  const timer = setTimeout(giveUp, Math.max(1, until - performance.now()))
+  signal.addEventListener('abort', giveUp)
+  try {
+    if (signal.aborted) giveUp()
+    const [row = []] = await session.query(question(id), 'connect')
+    return row
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', giveUp)
+    await session.end(END_MS)
+  }
+}
+
+const toState = (processId: number, row: readonly (string | null)[]): BackendState => {
+  const [, , state = null, waitEventType = null, waitEvent = null, blocking] = row
+  const blockedBy = blocking ? blocking.split(',').map(Number) : []
+  return { processId, state, waitEventType, waitEvent, blockedBy }
+}

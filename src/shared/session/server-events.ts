@@ -1,0 +1,61 @@
+import type pg from 'pg'
+import type { Slowness } from '../liveness/slowness.js'
+import { clean } from '../wire/server-error.js'
+
+/**
+ * A notice, notification or parameter change that the server sent on its own account; or that there is no progress.
+ * Control characters in a notice but for tab and newline are U+FFFD; a notification's payload is data, as somebody sent
+ * it.
+ */
+export type ServerEvent =
+  | {
+      readonly type: 'notice'
+      readonly severity: string
+      readonly code: string
+      readonly message: string
+      readonly detail?: string
+      readonly where?: string
+    }
+  | {
+      readonly type: 'notification'
+      readonly channel: string
+      readonly payload: string
+      readonly processId: number
+    }
+  | { readonly type: 'parameter'; readonly parameter: string; readonly value: string }
+  | Slowness
+
+type NoticeField = 'severity' | 'code' | 'message' | 'detail' | 'where'
+type Notice = { readonly [F in NoticeField]?: string | undefined }
+
+/**
+ * Tells every notice, notification and parameter change of a client's server from now on, in the order it sent them.
+ * @returns stops that
+ */
+export const onServerEvents = (client: pg.Client, tell: (event: ServerEvent) => void): (() => void) => {
+  const onNotice = (notice: Notice): void => {
+    const { severity = '', code = '', message = '', detail, where } = notice
+    tell({
+      type: 'notice',
+      severity: clean(severity),
+      code: clean(code),
+      message: clean(message),
+      ...(detail && { detail: clean(detail) }),
+      ...(where && { where: clean(where) }),
+    })
+  }
+  const onNotification = ({ channel, payload = '', processId }: pg.Notification): void => {
+    tell({ type: 'notification', channel, payload, processId })
+  }
+  const onParameter = (message: { parameterName: string; parameterValue: string }): void => {
+    tell({ type: 'parameter', parameter: message.parameterName, value: message.parameterValue })
+  }
+  client.on('notice', onNotice)
+  client.on('notification', onNotification)
+  client.connection.on('parameterStatus', onParameter)
+  return () => {
+    client.off('notice', onNotice)
+    client.off('notification', onNotification)
+    client.connection.off('parameterStatus', onParameter)
+  }
+}

@@ -1,0 +1,78 @@
+import { CopyError } from '../errors/errors.js'
+import { BACKEND_ID, toBackendId } from './backend-activity.js'
+import type { Session } from './session.js'
+
+/** Server settings by name, such as `{ work_mem: '256MB' }`; they last for the copy's transaction. */
+export type SessionSettings = Readonly<Record<string, string | number | boolean>>
+
+/**
+ * What a value means must not depend on how a server is configured: a source with DMY dates loads wrong dates into an
+ * MDY target without an error. And no timeout that was made for other work may end a copy.
+ */
+const PINNED: SessionSettings = {
+  DateStyle: 'ISO',
+  IntervalStyle: 'postgres',
+  extra_float_digits: 3,
+  TimeZone: 'UTC',
+  lc_monetary: 'C',
+  synchronize_seqscans: 'off',
+  row_security: 'off',
+  statement_timeout: 0,
+  lock_timeout: 0,
+  idle_in_transaction_session_timeout: 0,
+}
+
+/** Settings that only newer servers know. */
+const PINNED_WHERE_KNOWN: SessionSettings = { transaction_timeout: 0 }
+
+const SETTING_NAME = /^[A-Za-z_][A-Za-z0-9_$.]{0,62}$/
+
+/**
+ * Checks the names and values of settings that a user gave.
+ * @throws CopyError COPY_OPTION naming the setting
+ */
+export const checkSettings = (settings: SessionSettings | undefined, option: string): SessionSettings => {
+  for (const [name, value] of Object.entries(settings ?? {})) {
+    if (!SETTING_NAME.test(name))
+      throw new CopyError('COPY_OPTION', `${option}: ${JSON.stringify(name)} is no name of a server setting`)
+    if (!['string', 'number', 'boolean'].includes(typeof value) || String(value).includes('\0')) {
+      throw new CopyError('COPY_OPTION', `${option}.${name} must be a string, number or boolean, without NUL`)
+    }
+  }
+  return settings ?? {}
+}
+
+/**
+ * Begins a transaction, sets the pinned settings and the user's, the user's winning, for as long as it lasts, and learns
+ * the session's backend: all by one message.
+ */
+export const beginTransaction = async (
+  session: Pick<Session, 'query' | 'backend'>,
+  begin: string,
+  settings: SessionSettings,
+): Promise<void> => {
+  const overruled = new Set(Object.keys(settings).map((name) => name.toLowerCase()))
+  const pinned = (all: SessionSettings): [name: string, value: string][] =>
+    Object.entries(all).flatMap(([name, value]) =>
+      overruled.has(name.toLowerCase()) ? [] : [[name, quote(String(value))]],
+    )
+  const known = pinned(PINNED).map(([name, value]) => `SET LOCAL ${name} = ${value}`)
+  // not by the version that the server reported: what stands between may have made that up
+  const perhaps = pinned(PINNED_WHERE_KNOWN).map(
+    ([name, value]) =>
+      `CASE WHEN current_setting('${name}', true) IS NOT NULL THEN set_config('${name}', ${value}, true) END`,
+  )
+  // a function for the user's: SET takes what it is given for one name where a setting is a list, such as search_path
+  const own = Object.entries(settings).map(
+    ([name, value]) => `set_config(${quote(name)}, ${quote(String(value))}, true)`,
+  )
+  const select = `SELECT ${[...BACKEND_ID, ...perhaps, ...own].join(', ')}`
+  const rows = await session.query([begin, ...known, select].join('; '), 'start')
+  session.backend = toBackendId(rows[0])
+}
+
+/** An SQL literal that does not depend on standard_conforming_strings. */
+const quote = (text: string): string => {
+  const quoted = `'${text.replaceAll("'", "''")}'`
+  return quoted.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted
+}

@@ -1,0 +1,238 @@
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import pg from 'pg'
+import { CopyError, type CopyPhase } from '../errors/errors.js'
+import { NO_PASSWORD } from '../wire/auth-guard.js'
+import { type ConnectionData, describeServer } from '../wire/connection-parameters.js'
+import { ServerConnection } from '../wire/server-connection.js'
+import { sessionFault, toCopyError } from '../wire/server-error.js'
+import { guardWire } from '../wire/wire-guard.js'
+import type { BackendId } from './backend-activity.js'
+import { CopyCommand, type CopyProtocol } from './copy-command.js'
+import { onServerEvents, type ServerEvent } from './server-events.js'
+
+/**
+ * PostgreSQL's default is 4,096 rounds; this many take about half a second. A server may ask for 2^31 - 1, which would
+ * burn a quarter of an hour before anything is known of it.
+ */
+const MAX_SCRAM_ITERATIONS = 1_000_000
+
+const WRONG_PASSWORD = '28P01'
+
+const isAboutPassword = ({ sqlState, message }: CopyError): boolean =>
+  sqlState === WRONG_PASSWORD || message === NO_PASSWORD
+
+/** The server lets nobody in this way, such as for want of a line in its pg_hba.conf; 28P01 would be the same again. */
+const INVALID_AUTHORIZATION = '28000'
+
+export interface SessionOptions {
+  /** How long connecting and authenticating may take, in milliseconds; 0 for no limit. */
+  readonly connectMs: number
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal
+  /** Makes the socket of a connection that is not encrypted; pg's own kind unless given. */
+  readonly makeSocket?: () => Duplex
+}
+
+/**
+ * One connection of ours to one server, through pg: opened from plain data, ended by us. It adds to pg what a copy
+ * needs: errors as CopyErrors, COPY with its connection in hand, and an end that waits until the socket is gone.
+ */
+export class Session {
+  readonly #client: pg.Client
+  readonly #server: string
+  /** Whether it speaks TLS, which a policy may leave to the server. */
+  readonly isEncrypted: boolean
+  /** Its backend, once the server was asked. */
+  backend: BackendId | undefined
+  #closed: Promise<void>
+  #lost: Error | undefined
+
+  private constructor(client: pg.Client, server: string, isEncrypted: boolean) {
+    this.#client = client
+    this.#server = server
+    this.isEncrypted = isEncrypted
+    this.#closed = new Promise((resolve) => client.once('end', () => resolve()))
+    guardWire(client.connection)
+    // a lost connection also emits 'error' on the client: unheard, it would end the process. So does a message that
+    // comes when nothing was asked, behind which pg takes no query but leaves the socket open
+    client.on('error', (error) => {
+      this.#lost ??= error
+      this.destroy()
+    })
+  }
+
+  /**
+   * Connects and authenticates, as often as the connection's TLS policy says: the next way when a server refuses one.
+   * @throws CopyError COPY_CONNECT, with the server's SQLSTATE where it sent one; COPY_TLS; COPY_PROTOCOL
+   */
+  static async open(data: ConnectionData, options: SessionOptions): Promise<Session> {
+    const began = performance.now()
+    const limits = [options.connectMs, data.connectMs ?? 0].filter((ms) => ms > 0)
+    const connectMs = limits.length === 0 ? 0 : Math.min(...limits)
+    const attempts = data.tls?.attempts ?? ['plain']
+    let before = ''
+    for (const [i, attempt] of attempts.entries()) {
+      const tls = attempt === 'tls' ? data.tls : undefined
+      const connection = new ServerConnection({
+        host: data.host,
+        tls,
+        auth: data.auth,
+        pg: tls === undefined ? { stream: options.makeSocket } : {},
+      })
+      const leftMs = connectMs && Math.max(1, Math.ceil(began + connectMs - performance.now()))
+      try {
+        return await Session.#connect(connection, data, { ...options, connectMs }, leftMs)
+      } catch (error) {
+        const fault = toCopyError(error, 'connect')
+        const next = attempts[i + 1]
+        if (next !== undefined && !options.signal?.aborted && (connection.tlsFailed || isRefusal(fault))) {
+          before += `; before, ${attempt === 'tls' ? 'with' : 'without'} TLS: ${fault.message}`
+          continue
+        }
+        const note = isAboutPassword(fault) && data.passwordNote ? `; ${data.passwordNote}` : ''
+        const sentence = `cannot connect to ${describeServer(data)}: ${fault.message}${note}${before}`
+        throw new CopyError(fault.code, sentence, { ...fault, cause: error })
+      }
+    }
+    throw new CopyError('COPY_OPTION', 'a TLS policy names no way to connect')
+  }
+
+  static async #connect(
+    connection: ServerConnection,
+    data: ConnectionData,
+    { connectMs, signal }: SessionOptions,
+    leftMs: number,
+  ): Promise<Session> {
+    const encrypted = connection.isEncrypted
+    const client = new pg.Client({
+      host: data.address ?? data.host,
+      port: data.port,
+      user: data.user,
+      database: data.database,
+      // given as a function, so that pg does not look into a password file once more, by rules of its own
+      password: (() => data.password) as () => string,
+      // the connection sees to TLS by itself; pg must neither ask for it nor look into the environment
+      ssl: encrypted,
+      sslnegotiation: encrypted ? 'direct' : 'postgres',
+      enableChannelBinding: encrypted && data.auth?.channelBinding !== 'disable',
+      scramMaxIterations: MAX_SCRAM_ITERATIONS,
+      application_name: data.applicationName,
+      ...(data.options !== undefined && { options: data.options }),
+      connection,
+    } as pg.ClientConfig)
+    const session = new Session(client, describeServer(data), encrypted)
+    const giveUp = (): void => session.destroy()
+    const deadline = session.#limitConnecting(connectMs, leftMs)
+    signal?.addEventListener('abort', giveUp)
+    try {
+      const connecting = client.connect()
+      if (signal?.aborted) giveUp()
+      await connecting
+    } catch (error) {
+      session.destroy()
+      throw error
+    } finally {
+      clearTimeout(deadline)
+      signal?.removeEventListener('abort', giveUp)
+    }
+    return session
+  }
+
+  get client(): pg.Client {
+    return this.#client
+  }
+
+  /** The socket that bytes go out on: the TLS socket where the connection is encrypted. */
+  get socket(): Duplex {
+    return this.#client.connection.stream
+  }
+
+  /** For people: host and port. */
+  get server(): string {
+    return this.#server
+  }
+
+  /** Tells every notice, notification and parameter change from now on, in the order the server sent them. */
+  onServerEvent(listener: (event: ServerEvent) => void): void {
+    onServerEvents(this.#client, listener)
+  }
+
+  /**
+   * Runs SQL by the simple protocol and gives the rows of its last statement, each value as text or null.
+   * @throws CopyError COPY_SERVER or COPY_CONNECTION_LOST
+   */
+  async query(text: string, phase: CopyPhase): Promise<(string | null)[][]> {
+    return (await this.#query(text, phase)).rows
+  }
+
+  /** Runs one statement and gives its command tag's first word, such as COMMIT. */
+  async command(text: string, phase: CopyPhase): Promise<string> {
+    return (await this.#query(text, phase)).command
+  }
+
+  async #query(text: string, phase: CopyPhase): Promise<{ rows: (string | null)[][]; command: string }> {
+    try {
+      const result = await this.#client.query({ text, rowMode: 'array', types: RAW_TYPES })
+      const last = Array.isArray(result) ? (result.at(-1) as typeof result) : result
+      return { rows: last?.rows ?? [], command: last?.command ?? '' }
+    } catch (error) {
+      throw this.fault(error, phase)
+    }
+  }
+
+  /** Submits a COPY; the command's promises tell the rest. */
+  copy(text: string, protocol: CopyProtocol): CopyCommand {
+    const command = new CopyCommand(text, protocol)
+    this.#client.query(command)
+    return command
+  }
+
+  /** What pg reported, as a CopyError that says which server. */
+  fault(error: unknown, phase: CopyPhase): CopyError {
+    return sessionFault(error, phase, `the connection to ${this.#server}`, this.#lost)
+  }
+
+  /** Says goodbye and waits until the socket is closed. Destroys it when the server does not let go in time. */
+  async end(deadlineMs: number): Promise<void> {
+    const timer = setTimeout(() => this.destroy(), deadlineMs)
+    // pg's own end() never settles on a connection that ended before
+    this.#client.end().catch((error: Error) => {
+      this.#lost ??= error
+    })
+    await this.#closed
+    clearTimeout(timer)
+  }
+
+  /** Closes the socket at once; the server rolls back. `closed` settles when nothing can be read from its memory any more. */
+  destroy(): void {
+    this.#client.connection.stream.destroy()
+  }
+
+  /** Closes the socket at once; what is under way fails as a lost connection, with `why` as the reason. */
+  lose(why: string): void {
+    this.#client.connection.stream.destroy(new Error(why))
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed
+  }
+
+  /** From name lookup to ReadyForQuery: pg's own limit does not say whose it is. */
+  #limitConnecting(limitMs: number, leftMs: number): NodeJS.Timeout | undefined {
+    if (limitMs === 0) return undefined
+    return setTimeout(() => {
+      const { stream } = this.#client.connection
+      const what = (stream as Socket).connecting
+        ? 'no TCP connection'
+        : 'the server took the connection, but was not ready'
+      const error = new Error(`${what} within ${limitMs} ms (deadlines.connect)`)
+      stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
+    }, leftMs)
+  }
+}
+
+const isRefusal = ({ sqlState }: CopyError): boolean => sqlState === INVALID_AUTHORIZATION
+
+/** Values stay text: what we read is compared and passed on, never computed with. */
+export const RAW_TYPES: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value }

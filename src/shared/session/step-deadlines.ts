@@ -1,0 +1,53 @@
+import { CopyError, type CopyPhase } from '../errors/errors.js'
+
+/** How long the steps of one end may take, in milliseconds; 0 is no limit. */
+export interface StepLimits {
+  /** Connecting and authenticating. */
+  readonly connectMs: number
+  /** From there until COPY has begun. */
+  readonly startMs: number
+  /** From CopyDone until COMMIT is answered, less the wait for other receivers. */
+  readonly finishMs: number
+}
+
+/** For connections beside a copy's own, such as cancel requests, where connecting has no limit. */
+const ASIDE_MS = 10_000
+
+/** How long a connection beside a copy's own may take in all, in milliseconds. */
+export const asideMs = (connectMs: number): number => connectMs || ASIDE_MS
+
+/**
+ * What `work` comes to, unless that takes longer.
+ * @param limitMs 0 for no limit
+ * @param late called when the time is over, of which it makes the error; what comes of `work` then is nobody's business
+ * @throws what `work` throws, what `late` makes
+ */
+export const withinLimit = async <T>(
+  work: Promise<T>,
+  limitMs: number,
+  late: () => CopyError,
+): Promise<T> => {
+  if (limitMs === 0) return work
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), limitMs)
+  })
+  try {
+    return await Promise.race([work, over])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const tooLate = (phase: CopyPhase, message: string): CopyError =>
+  new CopyError('COPY_TIMEOUT', message, { phase })
+
+/** @param who such as `db1:5432`; @param why it is late, where that is known */
+export const startedTooLate = (who: string, limitMs: number, why?: string): CopyError => {
+  const message = `${who} did not begin the COPY within ${limitMs} ms (deadlines.start)`
+  return tooLate('start', why === undefined ? message : `${message}: ${why}`)
+}
+
+/** @param who such as `db1:5432` */
+export const finishedTooLate = (who: string, limitMs: number): CopyError =>
+  tooLate('complete', `${who} did not complete the COPY within ${limitMs} ms (deadlines.finish)`)

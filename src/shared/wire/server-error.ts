@@ -1,0 +1,70 @@
+import pg from 'pg'
+import {
+  CopyError,
+  type CopyErrorCode,
+  type CopyPhase,
+  SERVER_FIELDS,
+  type ServerFields,
+} from '../errors/errors.js'
+
+/** What pg says of a message that comes while it has asked for nothing. */
+const OUT_OF_PLACE = /^Received unexpected \w+ message from backend\.$/
+const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+
+/**
+ * Turns whatever pg reports into a CopyError: the server's own error keeps its SQLSTATE and fields, anything else is a
+ * lost connection, or no connection in the phase `connect`. Text that a server sent is stripped of control characters.
+ */
+export const toCopyError = (error: unknown, phase: CopyPhase): CopyError => {
+  if (error instanceof CopyError) return error.phase === undefined ? error.with({ phase }) : error
+  if (error instanceof pg.DatabaseError) {
+    const code: CopyErrorCode = phase === 'connect' ? 'COPY_CONNECT' : 'COPY_SERVER'
+    if (error.code === undefined) {
+      // pg builds a DatabaseError of its own, without a code, for a message type it does not know
+      return new CopyError('COPY_PROTOCOL', clean(error.message), { phase, cause: error })
+    }
+    return new CopyError(code, clean(error.message), {
+      phase,
+      sqlState: clean(error.code),
+      server: serverFields(error),
+      cause: error,
+    })
+  }
+  const message =
+    error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error)
+  if (OUT_OF_PLACE.test(message)) return new CopyError('COPY_PROTOCOL', message, { phase, cause: error })
+  const code: CopyErrorCode = phase === 'connect' ? 'COPY_CONNECT' : 'COPY_CONNECTION_LOST'
+  return new CopyError(code, clean(message), { phase, cause: error })
+}
+
+/**
+ * As toCopyError, and of a lost connection it says which one, and why.
+ * @param connection such as `the connection to db1:5432`
+ * @param lost what the socket said first: pg says "terminated unexpectedly" of every end
+ */
+export const sessionFault = (
+  error: unknown,
+  phase: CopyPhase,
+  connection: string,
+  lost: Error | undefined,
+): CopyError => {
+  const fault = toCopyError(error, phase)
+  if (fault.code !== 'COPY_CONNECTION_LOST') return fault
+  const first = lost && toCopyError(lost, phase)
+  if (first?.code === 'COPY_PROTOCOL') return first
+  const cause = lost ?? fault.cause
+  const said = cause instanceof Error ? cause.message : fault.message
+  return new CopyError(fault.code, `lost ${connection}: ${said}`, { phase, cause })
+}
+
+const serverFields = (error: pg.DatabaseError): ServerFields => {
+  const fields: { -readonly [F in keyof ServerFields]: string } = {}
+  for (const field of SERVER_FIELDS) {
+    const value = error[field]
+    if (typeof value === 'string') fields[field] = clean(value)
+  }
+  return fields
+}
+
+/** Text of a server's, fit for a terminal and a log. */
+export const clean = (text: string): string => text.replace(CONTROL_CHARACTERS, '\ufffd')

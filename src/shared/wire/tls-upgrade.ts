@@ -1,0 +1,76 @@
+import { isIP, type Socket } from 'node:net'
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
+import { CopyError } from '../errors/errors.js'
+import type { TlsPolicy } from './tls-policy.js'
+
+/** Asks the server for TLS: a length of 8, and the code 1234.5679. */
+export const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
+
+/** By this name TLS that begins at once is known to be for PostgreSQL. */
+export const ALPN = 'postgresql'
+
+/** A connection that broke, which says nothing about TLS. */
+const BROKEN = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED']
+
+/**
+ * Reads the one byte that answers SSLRequest. Bytes that come with it were sent before encryption by whoever is on the
+ * line, and must not be taken for what the server says under it (CVE-2021-23222).
+ * @returns why TLS cannot begin
+ */
+export const refusalOf = (answer: Buffer, { asked }: TlsPolicy): CopyError | undefined => {
+  if (answer.length === 1 && answer[0] === 0x53) return undefined
+  const why =
+    answer[0] === 0x45
+      ? 'the server answered the request for TLS with an error, which nobody vouches for'
+      : answer.length > 1
+        ? `the server sent ${answer.length} bytes where one answers the request for TLS: somebody may sit between`
+        : answer[0] === 0x4e
+          ? `the server does not offer TLS, which ${asked} asks for`
+          : `the server answered the request for TLS with byte ${answer[0]}, which is neither S nor N`
+  return new CopyError('COPY_TLS', why, { phase: 'connect' })
+}
+
+/** Whether the server said, and nobody added to it, that it does without TLS. */
+export const isNo = (answer: Buffer): boolean => answer.length === 1 && answer[0] === 0x4e
+
+/** What node is told. Functions are made here, where the socket is: they cannot be posted to a worker. */
+export const tlsOptions = (socket: Socket, host: string, policy: TlsPolicy): ConnectionOptions => ({
+  socket,
+  host,
+  ...policy.options,
+  ...CHECKS[policy.check](host),
+  ...(policy.negotiation === 'direct' && { ALPNProtocols: [ALPN] }),
+  // an address must not be sent as a name (RFC 6066, 3)
+  ...(policy.sni && isIP(host) === 0 && { servername: host }),
+})
+
+const CHECKS: { readonly [C in TlsPolicy['check']]: (host: string) => ConnectionOptions } = {
+  'as-given': () => ({}),
+  nothing: () => ({ rejectUnauthorized: false }),
+  authority: () => ({ rejectUnauthorized: true, checkServerIdentity: () => undefined }),
+  // node falls back to `localhost` where it finds no name: this one is always the host that was meant
+  name: (host) => ({
+    rejectUnauthorized: true,
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+  }),
+}
+
+/** A handshake that failed: the fault of TLS unless the connection just broke. */
+export const handshakeFault = (error: unknown): CopyError => {
+  const { code, message } = error as { code?: string; message: string }
+  const broke = code === undefined || BROKEN.includes(code)
+  return new CopyError(broke ? 'COPY_CONNECT' : 'COPY_TLS', message, { phase: 'connect', cause: error })
+}
+
+/** pg's own `ssl` as a policy: it means what it means in pg, which hides `key` from enumeration. */
+export const tlsAsGiven = (
+  ssl: true | ConnectionOptions,
+  negotiation: TlsPolicy['negotiation'],
+): TlsPolicy => ({
+  asked: 'ssl',
+  attempts: ['tls'],
+  check: 'as-given',
+  options: ssl === true ? {} : { ...ssl, ...(ssl.key !== undefined && { key: ssl.key }) },
+  sni: true,
+  negotiation,
+})

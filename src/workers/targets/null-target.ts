@@ -1,0 +1,28 @@
+import type { Completion } from '../../shared/messages/messages.js'
+import type { RingSlice } from '../../shared/ring/reader.js'
+import type { Target } from '../../shared/runner/target.js'
+
+/** A target that discards: what is left is the engine. */
+export class NullTarget implements Target {
+  readonly redelivers = true
+  readonly maxInFlight = Number.POSITIVE_INFINITY
+  readonly failed = new Promise<never>(() => undefined)
+
+  async open(): Promise<void> {}
+
+  send(_slice: RingSlice, sent: (error?: unknown) => void): void {
+    sent()
+  }
+
+  async complete(): Promise<Completion> {
+    return { commits: false }
+  }
+
+  async commit(): Promise<void> {}
+
+  async abort(): Promise<boolean> {
+    return true
+  }
+
+  async end(): Promise<void> {}
+}

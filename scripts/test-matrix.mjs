@@ -35,7 +35,7 @@ const RUNS = {
 }
 
 /** All but stress, benchmarks, the package, the demo, and the tests of the harness itself. */
-const QUICK = ['kernel/', 'shared/', 'main/', 'copy/', 'cli/', 'stories/', 'fault/', 'faults/', 'matrix/']
+const QUICK = ['unit/', 'copy/', 'cli/', 'manager/', 'fuzz/', 'faults/']
 
 const words = process.argv.slice(2)
 const end = words.includes('--') ? words.indexOf('--') : words.length

@@ -163,7 +163,7 @@ test('statements that are no COPY, or the wrong one, are refused with a sentence
   }
 })
 
-test('story 22: a trigger that swallows rows is found before COMMIT, and allowed by at-most', async () => {
+test('a trigger that swallows rows is found before COMMIT, and allowed by at-most', async () => {
   await fleet.targets[1]?.query(`
     CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.i % 1000 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
     CREATE TRIGGER swallow BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION swallow()`)
@@ -275,7 +275,7 @@ test("a source that throws is the producer's fault with what it threw as the cau
   assert.equal((error.cause.cause as Error).cause, thrown)
 })
 
-test('story 23: a signal aborts before the start, and in mid-copy, and nothing is loaded', async () => {
+test('a signal aborts before the start, and in mid-copy, and nothing is loaded', async () => {
   const reason = new Error('enough')
   for (const when of ['before', 'mid-copy']) {
     const controller = new AbortController()

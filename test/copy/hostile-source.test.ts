@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { inspect } from 'node:util'
 import { type CopyError, type CopyErrorCode, WorkerPool } from '../../src/index.js'
-import { copyData, copyDone, message } from '../kernel/wire.js'
 import {
   columns,
   complete,
@@ -15,6 +14,7 @@ import {
 } from '../support/backend-messages.js'
 import { assertWhole, producerFaultOf, runScripted } from '../support/scripted-copy.js'
 import type { Script } from '../support/scripted-server.js'
+import { copyData, copyDone, message } from '../support/wire.js'
 
 const pool = new WorkerPool({ threads: 2 })
 after(() => pool.close())

@@ -8,7 +8,6 @@ import {
   type CopyResult,
   WorkerPool,
 } from '../../src/index.js'
-import { copyData, copyDone, message } from '../kernel/wire.js'
 import {
   columns,
   complete,
@@ -22,6 +21,7 @@ import { loadedOf, runScripted, type ScriptedOutcome } from '../support/scripted
 import type { Script } from '../support/scripted-server.js'
 import type { ClientMessage, ScriptedSession } from '../support/scripted-session.js'
 import { until } from '../support/story.js'
+import { copyData, copyDone, message } from '../support/wire.js'
 
 const pool = new WorkerPool({ threads: 2 })
 after(() => pool.close())

@@ -49,7 +49,7 @@ const sameText = (actual: Buffer, expected: string, what: string): void => {
   )
 }
 
-test('story 1: nothing goes nowhere: a null producer and a null receiver come to an end', async () => {
+test('nothing goes nowhere: a null producer and a null receiver come to an end', async () => {
   const remains = countRemains()
   const result = await copy({ from: new NullProducer(), to: [new NullReceiver(), new NullReceiver()] })
   assert.deepEqual({ messages: result.messages, bytes: result.bytes }, { messages: 0, bytes: 0 })
@@ -63,7 +63,7 @@ test('story 1: nothing goes nowhere: a null producer and a null receiver come to
   await remains.assertNoneLeft()
 })
 
-test('story 2: rows of an iterator reach a callable byte for byte, and no slice cuts one', async () => {
+test('rows of an iterator reach a callable byte for byte, and no slice cuts one', async () => {
   const rows = Array.from({ length: 5000 }, (_, i) => Buffer.from(`${i}\t${'x'.repeat(i % 300)}\n`))
   for (const ring of [{}, { slots: 2, slotBytes: 512 }, { slots: 3, slotBytes: 4096 }]) {
     const { slices, take, bytes } = collector()
@@ -92,7 +92,7 @@ test('rows larger than a slot and than the ring pass through marked as continuin
   assert.ok(slices.some((slice) => slice.continues))
 })
 
-test('story 2: a Readable, a web stream, an async generator and a function returning one are sources', async () => {
+test('a Readable, a web stream, an async generator and a function returning one are sources', async () => {
   const chunks = Array.from({ length: 40 }, (_, i) => Buffer.from(`${i}\t${'y'.repeat(i * 50)}\n`))
   const web = () => new Response(new Uint8Array(Buffer.concat(chunks))).body as ReadableStream<Uint8Array>
   const generator = async function* () {
@@ -113,7 +113,7 @@ test('story 2: a Readable, a web stream, an async generator and a function retur
   }
 })
 
-test('story 2: an iterator loads tables, and where it cannot count, the receivers are compared with each other', async () => {
+test('an iterator loads tables, and where it cannot count, the receivers are compared with each other', async () => {
   const text = (
     await fleet.source.query<{ line: string }>(`SELECT i || E'\\t' || s AS line FROM t ORDER BY i`)
   ).map(({ line }) => `${line}\n`)

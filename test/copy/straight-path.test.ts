@@ -7,8 +7,8 @@ import { checkConnection } from '../../src/main/conninfo/conninfo.js'
 import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
 import type { RingSlice } from '../../src/shared/ring/reader.js'
 import { StatementTarget } from '../../src/workers/targets/statement-target.js'
-import { copyData } from '../kernel/wire.js'
 import { startFleet } from '../support/fleet.js'
+import { copyData } from '../support/wire.js'
 
 // What makes a copy cheap, and what no comparison of rows would notice if it were lost.
 const fleet = await startFleet(1)

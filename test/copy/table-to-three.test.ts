@@ -47,7 +47,7 @@ await fleet.source.query(
 )
 
 for (const format of ['text', 'csv', 'binary']) {
-  test(`story 3: ${ROWS} awkward rows reach three servers unchanged in ${format}`, async () => {
+  test(`${ROWS} awkward rows reach three servers unchanged in ${format}`, async () => {
     await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE awkward')))
     const remains = countRemains()
     const result = await copy({
@@ -69,7 +69,7 @@ for (const format of ['text', 'csv', 'binary']) {
   })
 }
 
-test('story 9: rows of no columns are ten messages, counted at both ends', async () => {
+test('rows of no columns are ten messages, counted at both ends', async () => {
   await fleet.everywhere('CREATE TABLE nothing ()')
   await fleet.source.query('INSERT INTO nothing SELECT FROM generate_series(1, 10)')
   for (const format of ['text', 'binary']) {

@@ -82,7 +82,7 @@ const fromTable = { connection: source.connection, statement: OUT }
 const oneRow = () => new IteratorProducer([['1\tone\n']])
 
 for (const end of ['ROLLBACK', 'COMMIT']) {
-  test(`story 17: a copy into a user's transaction is there or not as the user's ${end} says`, async () => {
+  test(`a copy into a user's transaction is there or not as the user's ${end} says`, async () => {
     const remains = countRemains()
     const client = await clientOf(target, 'BEGIN')
     const before = listenersOf(client)
@@ -150,7 +150,7 @@ test("a user's client that once had other listeners on its socket gets each of t
   assert.equal(calls.filter((call) => call === 'once').length, 1)
 })
 
-test("story 6: leaving the loop aborts, and both users' clients answer after their ROLLBACK", async () => {
+test("leaving the loop aborts, and both users' clients answer after their ROLLBACK", async () => {
   const from = await clientOf(source, 'BEGIN')
   const to = await clientOf(target, 'BEGIN')
   const listeners = [from, to].map(listenersOf)
@@ -297,7 +297,7 @@ test("notices in mid-copy reach the user's own listeners and the manager's", asy
 })
 
 // outside a transaction: within one, PostgreSQL keeps notifications back until it ends
-test("story 5: NOTIFY in mid-copy reaches a producer's client that listens, and the manager, before the end", async () => {
+test("NOTIFY in mid-copy reaches a producer's client that listens, and the manager, before the end", async () => {
   const client = await clientOf(source)
   await client.query('LISTEN ch')
   const users: unknown[] = []
@@ -487,7 +487,7 @@ test('a query_timeout of the user does not end a copy', async () => {
   await remains.assertNoneLeft()
 })
 
-test('story 17: a client that is not as it must be is refused in words', async () => {
+test('a client that is not as it must be is refused in words', async () => {
   const refusal = async (client: pg.Client): Promise<string> => {
     const fault = await faultOf(copy({ from: oneRow(), to: [{ client, statement: IN }] }))
     return `${fault.code} ${fault.message}`

@@ -4,8 +4,8 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { STREAM_STATE } from '../../src/shared/ring/cells.js'
 import { RingReader, type RingSlice, type RingTicket } from '../../src/shared/ring/reader.js'
+import { randomFrom } from '../support/seed.js'
 import { RowStream } from './row-stream.js'
-import { randomFrom } from './seed.js'
 import { checkSlice, type Place } from './slice-check.js'
 
 export interface ReaderOrders {

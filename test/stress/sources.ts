@@ -1,8 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { ProducerStream } from '../../src/main/producers/producer-stream.js'
 import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
-import { copyData, copyDone, copyOutResponse, readyForQuery } from '../kernel/wire.js'
 import { notice } from '../support/backend-messages.js'
+import { copyData, copyDone, copyOutResponse, readyForQuery } from '../support/wire.js'
 import type { RowStream } from './row-stream.js'
 
 /** A source that delivers rows until `slices` are published or the stream is stopped. */

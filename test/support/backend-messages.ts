@@ -1,4 +1,4 @@
-import { message } from '../kernel/wire.js'
+import { message } from './wire.js'
 
 /** ErrorResponse. */
 export const errorResponse = (sqlState: string, text: string): Buffer =>

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { copyData, copyDone, message } from '../kernel/wire.js'
 import {
   columns,
   complete,
@@ -13,6 +12,7 @@ import {
 import { rowsIn } from './copied-rows.js'
 import { type Frame, FrameReader } from './frames.js'
 import type { Cut, Load, ScriptedServer } from './scripted-server.js'
+import { copyData, copyDone, message } from './wire.js'
 
 /** A message of the client's. `sql`: what it runs, of a Query and of an Execute. */
 export interface ClientMessage extends Frame {

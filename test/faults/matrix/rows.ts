@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inspect } from 'node:util'
+import { CopyFailed, CopyManager, type Outcome, ProducerFault } from '../../../src/index.js'
+import { IS_FULL, sampleOf, TIMEOUT_MS } from '../../fuzz/amount.js'
+import { countRemains } from '../../support/remains.js'
+import { SEED } from '../../support/seed.js'
+import { inTime, iterate, once } from '../../support/story.js'
+import {
+  type Cast,
+  type Cause,
+  into,
+  RING,
+  type Row,
+  type SourceRow,
+  type Stage,
+  type Staged,
+} from './stage.js'
+
+/** One of three each in `npm test`; one of eight and seven of eight in `npm run test:fault`. */
+const CASTS: readonly Cast[] = IS_FULL
+  ? [
+      { of: 8, faulted: 1 },
+      { of: 8, faulted: 7 },
+    ]
+  : [{ of: 3, faulted: 1 }]
+
+const MORE_CAUSES = 3
+
+/** No copy of the matrix takes as long: one that does hangs. */
+const BOUND_MS = 30_000
+
+/** The faulted receivers are told, the others are complete and equal. */
+const playIsolated = async (stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
+  const all = stage.places(cast)
+  const [faulted, well] = [all.slice(0, cast.faulted), all.slice(cast.faulted)]
+  const table = cause.isWide ? 'wide' : 't'
+  await stage.renew(all)
+  const staged: Staged[] = []
+  const undo = once(() => Promise.all(staged.map(({ undo }) => undo?.())))
+  const remains = countRemains()
+  try {
+    for (const place of faulted) staged.push(await cause.stage(place))
+    const receivers = [...staged.map(({ receiver }) => receiver), ...well.map((place) => into(place))]
+    const manager = new CopyManager(stage.fromTable(table), receivers, { ring: RING, ...cause.options })
+    cause.begin?.(manager)
+    const acts = once(() => Promise.all(staged.map(({ act }) => act?.())))
+    const { faults } = await inTime(iterate(manager, { cycle: acts }), cause.what, BOUND_MS)
+    const { outcomes } = manager
+    for (const outcome of outcomes.slice(0, cast.faulted)) stage.assertFault(outcome, cause.expected)
+    for (const outcome of outcomes.slice(cast.faulted)) stage.assertFault(outcome, { state: 'committed' })
+    await cause.assert?.(manager, cast)
+    await undo()
+    await stage.assertLetGo(remains, [manager, ...faults, ...outcomes])
+  } finally {
+    await undo()
+  }
+  await Promise.all(well.map((place) => stage.assertLoaded(place, table)))
+  const { rows = cause.expected.state === 'committed' ? 'all' : 0 } = cause.expected
+  await Promise.all(
+    faulted.map((place) => (rows === 0 ? stage.assertEmpty(place) : stage.assertLoaded(place, table))),
+  )
+}
+
+/** Under `abort` nobody has rows. */
+const playAborting = async (stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
+  const all = stage.places(cast)
+  await stage.renew(all)
+  const remains = countRemains()
+  const staged: Staged[] = []
+  const undo = once(() => Promise.all(staged.map(({ undo }) => undo?.())))
+  const well = all.slice(cast.faulted).map((place) => into(place))
+  const mark = (await stage.good.log()).length
+  try {
+    for (const place of all.slice(0, cast.faulted)) staged.push(await cause.stage(place))
+    const manager = new CopyManager(
+      stage.fromTable('t'),
+      [...staged.map(({ receiver }) => receiver), ...well],
+      { ring: RING, ...cause.options },
+    )
+    const error = await inTime(
+      manager.run().catch((error: unknown) => error),
+      cause.what,
+      BOUND_MS,
+    )
+    assert.ok(error instanceof CopyFailed, `${cause.what}: ${inspect(error)}`)
+    assert.deepEqual(error.committed, [])
+    await undo()
+    await stage.assertLetGo(remains, [manager, error])
+    assert.deepEqual((await stage.copiesEnded(stage.good, mark)).lost, [], cause.what)
+  } finally {
+    await undo()
+  }
+  await Promise.all(all.map(stage.assertEmpty))
+}
+
+/** Declares the test of a row that befalls receivers. */
+export const receiverRow = (stage: Stage, { row, what, causes }: Row): void => {
+  // all of them in `npm run test:fault`; the first, and some that the seed chooses, else
+  const chosen = [...causes.slice(0, 1), ...sampleOf(causes.slice(1), MORE_CAUSES)]
+  test(`row ${row}: ${what}`, { timeout: TIMEOUT_MS }, async (t) => {
+    t.diagnostic(`COPYMAN_SEED=${SEED}`)
+    for (const cast of CASTS) {
+      for (const cause of chosen) {
+        const what = `${cast.faulted} of ${cast.of}: ${cause.what}`
+        t.diagnostic(cause.unless === undefined ? what : `${what}: left out, ${cause.unless}`)
+        if (cause.unless !== undefined) continue
+        await playIsolated(stage, cast, cause)
+        if (cause.alsoAborting) await playAborting(stage, cast, cause)
+      }
+    }
+  })
+}
+
+/** Declares the test of a row that befalls the producer: nothing is loaded anywhere. */
+export const producerRow = (stage: Stage, { row, what, isMidCopy, causes }: SourceRow): void => {
+  test(`row ${row}: ${what}`, { timeout: TIMEOUT_MS }, async (t) => {
+    const [cast] = CASTS as [Cast]
+    for (const cause of causes) {
+      t.diagnostic(cause.what)
+      const all = stage.places(cast)
+      await stage.renew(all)
+      const remains = countRemains()
+      const marks = await Promise.all(
+        [stage.good, stage.bad].map(async (server) => (await server.log()).length),
+      )
+      const staged = await cause.stage()
+      const undo = once(() => staged.undo?.())
+      try {
+        const receivers = all.map((place) => into(place))
+        const manager = new CopyManager(staged.producer, receivers, { ring: RING })
+        const error = await inTime(
+          iterate(manager, { cycle: once(() => staged.act?.()) }).catch((error: unknown) => error),
+          cause.what,
+          BOUND_MS,
+        )
+        assert.ok(error instanceof CopyFailed, `${cause.what}: ${inspect(error)}`)
+        assert.ok(error.cause instanceof ProducerFault, inspect(error))
+        const fault = error.cause.cause
+        stage.assertFault({ name: 'producer', state: 'dropped', fault } as Outcome, cause.expected)
+        for (const { state, name } of manager.outcomes) assert.equal(state, 'aborted', name)
+        await undo()
+        await stage.assertLetGo(remains, [manager, error])
+        const ends = await Promise.all(
+          [stage.good, stage.bad].map((server, i) => stage.copiesEnded(server, marks[i] as number)),
+        )
+        // a receiver that is on its way yet is cut off: it has nothing to align
+        const lost = ends.flatMap(({ lost }) => lost.filter((line) => isMidCopy || /transaction/.test(line)))
+        assert.deepEqual(lost, [], `${cause.what}: not aligned`)
+        const failed = ends.reduce((sum, end) => sum + end.failed, 0)
+        if (isMidCopy) assert.equal(failed, all.length, `${cause.what}: CopyFail`)
+      } finally {
+        await undo()
+      }
+      await Promise.all(all.map(stage.assertEmpty))
+    }
+  })
+}
+
+/** Declares the last test of a file: no password was written anywhere. */
+export const secretsOf = (stage: Stage): void => {
+  test('secrets: no output and no log of a server has a password of the matrix', stage.assertSecretsKept)
+}

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Server } from '../../scripts/postgres/server.js'
+import { copy, NullProducer, NullReceiver, type Slice } from '../../src/index.js'
+import { startFleet } from '../support/fleet.js'
+import { startProxy } from '../support/proxy.js'
+import { countRemains } from '../support/remains.js'
+import { assertRows, fromTable, intoTable } from '../support/story.js'
+
+const fleet = await startFleet(2)
+const ROWS = 3000
+
+before(async () => {
+  await fleet.everywhere('CREATE TABLE t (i int, s text, data bytea)')
+  await fleet.source.query(
+    `INSERT INTO t SELECT i, repeat(E'a\\t', i % 40), CASE WHEN i % 3 > 0 THEN decode(md5(i::text), 'hex') END FROM generate_series(1, ${ROWS}) AS i`,
+  )
+})
+
+test('nothing into a table loads nothing, and what was there stays', async () => {
+  const [first, second] = fleet.targets as [Server, Server]
+  await first.query(`TRUNCATE t; INSERT INTO t VALUES (7, 'stays')`)
+  const remains = countRemains()
+  const result = await copy({
+    from: new NullProducer(),
+    to: [intoTable(first, 't'), intoTable(second, 't', { before: ['TRUNCATE t'] })],
+  })
+  assert.deepEqual([result.messages, result.bytes, result.rows], [0, 0, 0])
+  assert.deepEqual(
+    result.receivers.map(({ state, rows, bytes }) => ({ state, rows, bytes })),
+    Array(2).fill({ state: 'committed', rows: 0, bytes: 0 }),
+  )
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+  assert.deepEqual(await first.query('SELECT i, s FROM t'), [{ i: 7, s: 'stays' }])
+  await assertRows([second], 't', 0)
+})
+
+test('a table into nothing is read to its end', async () => {
+  const remains = countRemains()
+  const result = await copy({
+    from: fromTable(fleet.source, 't'),
+    to: [new NullReceiver(), new NullReceiver()],
+  })
+  assert.deepEqual([result.messages, result.rows], [ROWS, ROWS])
+  assert.deepEqual(
+    result.receivers.map(({ state, bytes }) => ({ state, bytes })),
+    Array(2).fill({ state: 'completed', bytes: result.bytes }),
+  )
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+})
+
+/** The server's bytes cut up after 1, 2, 3, 5, 11, 129, 1 … bytes. */
+const trickle = () => {
+  const sizes = [1, 2, 3, 5, 11, 129]
+  let k = 0
+  return function* (bytes: Buffer): Iterable<Buffer> {
+    for (let at = 0; at < bytes.length; k++) {
+      const size = sizes[k % sizes.length] as number
+      yield bytes.subarray(at, at + size)
+      at += size
+    }
+  }
+}
+
+for (const format of ['text', 'csv', 'binary']) {
+  test(`table to table through the smallest ring from a server that trickles, in ${format}`, async () => {
+    await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t')))
+    const proxy = await startProxy(fleet.source, trickle)
+    try {
+      const remains = countRemains()
+      const result = await copy({
+        from: { connection: proxy.connection, statement: `COPY t TO STDOUT (FORMAT ${format})` },
+        to: fleet.targets.map(({ connection }) => ({
+          connection,
+          statement: `COPY t FROM STDIN (FORMAT ${format})`,
+        })),
+        ring: { slots: 2, slotBytes: 64 },
+      })
+      assert.equal(result.rows, ROWS)
+      await fleet.assertEqual('t')
+      await fleet.assertNoConnections()
+      await remains.assertNoneLeft()
+    } finally {
+      await proxy.close()
+    }
+  })
+}
+
+test('SELECT 1 into a callable gives 1 and a line feed, and an empty result gives nothing', async () => {
+  const remains = countRemains()
+  for (const [select, expected] of [
+    ['SELECT 1', ['1\n']],
+    ['SELECT 1 WHERE false', []],
+  ] as const) {
+    const given: string[] = []
+    const take = ({ bytes, messages, continues }: Slice) => {
+      assert.deepEqual([messages, continues], [1, false])
+      given.push(Buffer.from(bytes).toString())
+    }
+    const result = await copy({
+      from: { connection: fleet.source.connection, statement: `COPY (${select}) TO STDOUT` },
+      to: [take],
+    })
+    assert.deepEqual(given, expected)
+    assert.deepEqual(
+      [result.messages, result.rows, result.receivers[0]?.state],
+      [expected.length, expected.length, 'completed'],
+    )
+  }
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+})

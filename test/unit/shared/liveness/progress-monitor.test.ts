@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SlowWatch } from '../../../../src/shared/liveness/progress-monitor.js'
+import type { Examined, Slowness } from '../../../../src/shared/liveness/slowness.js'
+import { soon } from '../../../support/soon.js'
+
+const SLOW_MS = 40
+const PROCESS: Examined = {
+  backend: { processId: 7, state: 'active', waitEventType: null, waitEvent: null, blockedBy: [] },
+}
+
+/** A watch, what it told, and work that ends when told to. */
+const watching = (examine: () => Promise<Examined | 'gone' | undefined> | undefined = () => undefined) => {
+  const told: Slowness[] = []
+  let enough = 0
+  let isTold: () => void = () => undefined
+  const watch = new SlowWatch(SLOW_MS, examine, (slowness) => {
+    told.push(slowness)
+    if (told.length === enough) isTold()
+  })
+  let end: () => void = () => undefined
+  const work = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const times = (count: number): Promise<void> => {
+    enough = count
+    return soon(
+      new Promise((resolve) => {
+        isTold = resolve
+        if (told.length >= count) resolve()
+      }),
+      `it is told ${count} times`,
+    )
+  }
+  return { watch, told, work, end, times }
+}
+
+test('what makes no progress is told of at doubling distances, with what was found out, until it ends', async () => {
+  const { watch, told, work, end, times } = watching(async () => PROCESS)
+  const during = watch.during(() => ({ phase: 'start' }), work)
+  await times(4)
+  for (const [i, { seconds, ...rest }] of told.entries()) {
+    assert.deepEqual(rest, { type: 'slow', phase: 'start', ...PROCESS })
+    assert.ok(seconds * 1000 >= SLOW_MS * 2 ** i, `${seconds} s at the ${i + 1}th time`)
+  }
+  end()
+  await during
+  const count = told.length
+  await sleep(20 * SLOW_MS)
+  assert.equal(told.length, count)
+})
+
+test('what moves, or owes no progress, is not told of; what stands still again is, from its last progress', async () => {
+  const { watch, told, work, end, times } = watching()
+  let mark: number | undefined = 0
+  const moving = setInterval(() => {
+    if (mark !== undefined) mark += 1
+  }, SLOW_MS / 20)
+  const during = watch.during(() => (mark === undefined ? undefined : { phase: 'copy', mark }), work)
+  await sleep(5 * SLOW_MS)
+  clearInterval(moving)
+  mark = undefined
+  await sleep(5 * SLOW_MS)
+  // a machine that stood still itself may have made the moving one slow
+  const before = told.length
+  mark = 0
+  const stands = performance.now()
+  await times(before + 1)
+  // what was before its last progress is not counted
+  const elapsed = performance.now() - stands
+  assert.ok((told[before]?.seconds as number) * 1000 <= elapsed, `${told[before]?.seconds} s`)
+  end()
+  await during
+})
+
+test('one whose end is told in another way, or that was stopped, is not told of; one that cannot be asked is', async () => {
+  const gone = watching(async () => 'gone' as const)
+  const stopped = watching()
+  const failing = watching(() => Promise.reject(new Error('nobody there')))
+  const during = [gone, stopped, failing].map(({ watch, work }) =>
+    watch.during(() => ({ phase: 'copy' }), work),
+  )
+  stopped.watch.stop()
+  await failing.times(1)
+  assert.equal(failing.told[0]?.unasked, 'nobody there')
+  await sleep(5 * SLOW_MS)
+  assert.deepEqual([gone.told, stopped.told], [[], []])
+  for (const { end } of [gone, stopped, failing]) end()
+  await Promise.all(during)
+})

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { Ring } from '../../../../src/main/ring/ring.js'
+import { ReceiverLife, type Report } from '../../../../src/shared/runner/receiver-runner.js'
+import type { Target } from '../../../../src/shared/runner/target.js'
+
+test('a life that is ended while its target is being made is over when that has been made, and ended', async () => {
+  let made!: (target: Target) => void
+  const making = new Promise<Target>((resolve) => {
+    made = resolve
+  })
+  const reports: Report[] = []
+  const ring = new Ring({ slots: 2, slotBytes: 64 })
+  const life = new ReceiverLife(
+    () => making,
+    ring.ticket(),
+    (report) => reports.push(report),
+  )
+  let ended = false
+  let over = false
+  life.over.then(() => {
+    over = true
+  })
+  life.obey({ type: 'begin', pass: 1, sequence: 0, stallMs: 0, slowMs: 0 })
+  life.obey({ type: 'abort', reason: 'the copy was aborted', deadlineMs: 100 })
+  life.obey({ type: 'end', deadlineMs: 100 })
+  await turn()
+  assert.equal(over, false, 'a thread that ends now would leave the files open that it loads')
+  made({
+    end: async () => {
+      ended = true
+    },
+  } as unknown as Target)
+  await life.over
+  assert.equal(ended, true)
+  assert.deepEqual(reports, [{ type: 'aborted', aligned: true }])
+})

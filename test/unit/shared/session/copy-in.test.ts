@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runEach } from '../../../../src/shared/session/copy-in.js'
+
+test('a receiver that is given up between two statements does not run the second', async () => {
+  const stop = new AbortController()
+  const run: string[] = []
+  const session = {
+    async query(text: string) {
+      run.push(text)
+      // a cancel request that comes too late for this statement
+      stop.abort()
+      return [[text]]
+    },
+    fault: () => assert.fail('no fault'),
+  }
+  await assert.rejects(runEach(session, ['one', 'two'], 'start', stop.signal), { name: 'AbortError' })
+  assert.deepEqual(run, ['one'])
+  assert.deepEqual(await runEach(session, ['one'], 'start', new AbortController().signal), [['one']])
+})

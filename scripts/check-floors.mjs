@@ -1,33 +1,19 @@
-// Fails when an import points up or across the floors that ARCHITECTURE.md draws. Run by `npm run check`.
-import { readdirSync, readFileSync } from 'node:fs'
+// Checks the structure of `src` against scripts/rooms.mjs: imports between rooms, circles, loose files, file lengths, and
+// the README.md of each room. Run by `npm run check`.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
+import { circlesOf } from './graph.mjs'
+import { ALONE, LOOSE, OUTSIDE, ROOMS } from './rooms.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-
-/** Floor → floors it may import. A floor is the first of these prefixes that a file's path has. */
-const FLOORS = {
-  'src/shared/': ['src/shared/'],
-  'src/main/': ['src/main/', 'src/shared/'],
-  'src/workers/': ['src/workers/', 'src/shared/'],
-  'src/index.ts': ['src/main/', 'src/shared/'],
-  'src/cli/': ['src/cli/', 'src/index.ts'],
-  'scripts/': ['scripts/', 'src/index.ts'],
-  'bench/': ['bench/', 'scripts/', 'src/', 'test/support/'],
-  'test/': ['test/', 'bench/', 'scripts/', 'src/'],
-}
-
-/** What only these files may say: pattern → the files. */
-const ALONE = [
-  [/\bAtomics\./, ['src/shared/ring/cells.ts', 'src/shared/liveness/heartbeat.ts']],
-  [/from 'piscina'/, ['src/main/links/worker-pool.ts']],
-]
-
 const MAX_LINES = 250
-const problems = []
+const MAX_README_LINES = 10
 
-const floorOf = (path) => Object.keys(FLOORS).find((floor) => path.startsWith(floor))
+const problems = []
+const countLines = (text) => text.split('\n').length - 1
+const read = (path) => readFileSync(join(ROOT, path), 'utf8')
 
 const files = ['src', 'scripts', 'bench', 'test'].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true })
@@ -35,47 +21,96 @@ const files = ['src', 'scripts', 'bench', 'test'].flatMap((folder) =>
     .filter((path) => path.endsWith('.ts') && !path.startsWith('src/kernel/')),
 )
 
-const sharedUsers = new Map()
-for (const path of files) {
-  const text = readFileSync(join(ROOT, path), 'utf8')
-  const floor = floorOf(path)
-  if (floor === undefined) problems.push(`${path}: lies on no floor; see FLOORS in scripts/check-floors.mjs`)
-  const lines = text.split('\n').length - 1
-  if (path.startsWith('src/') && lines > MAX_LINES)
-    problems.push(`${path}: ${lines} lines; ${MAX_LINES} is the wall`)
-  if (path.startsWith('src/')) {
-    for (const [pattern, only] of ALONE) {
-      if (!only.includes(path) && pattern.test(text))
-        problems.push(`${path}: ${pattern} belongs into ${only.join(', ')} alone`)
+/** The files of ours that a file imports, types included. */
+const importsOf = (path, text) =>
+  ts
+    .preProcessFile(text, true, true)
+    .importedFiles.map(({ fileName }) => fileName)
+    .filter((name) => name.startsWith('.'))
+    .map((name) =>
+      relative(ROOT, join(ROOT, dirname(path), name))
+        .split(sep)
+        .join('/'),
+    )
+    .map((target) => target.replace(/\.js$/, '.ts'))
+
+const mayImport = (room, other) =>
+  room === other ||
+  ROOMS[room].some((allowed) =>
+    allowed.endsWith('/*') ? other.startsWith(allowed.slice(0, -1)) : other === allowed,
+  )
+
+const fileEdges = new Map()
+const roomEdges = new Map()
+
+const checkSource = (path, text) => {
+  const room = dirname(path)
+  if (!(room in ROOMS)) {
+    problems.push(`${path}: ${room} is no room; add it to scripts/rooms.mjs`)
+    return
+  }
+  if (room in LOOSE && !LOOSE[room].includes(path.slice(room.length + 1))) {
+    problems.push(`${path}: only ${LOOSE[room].join(', ')} may lie in ${room}; move the file into a room`)
+  }
+  if (countLines(text) > MAX_LINES) {
+    problems.push(`${path}: ${countLines(text)} lines; the limit is ${MAX_LINES}`)
+  }
+  for (const [pattern, only] of ALONE) {
+    if (!only.includes(path) && pattern.test(text)) {
+      problems.push(`${path}: only ${only.join(', ')} may contain ${pattern}`)
     }
   }
-  for (const { fileName } of ts.preProcessFile(text, true, true).importedFiles) {
-    if (!fileName.startsWith('.')) continue
-    const target = relative(ROOT, join(ROOT, dirname(path), fileName))
-      .split(sep)
-      .join('/')
-      .replace(/\.js$/, '.ts')
-    if (!FLOORS[floor]?.some((allowed) => target.startsWith(allowed))) {
-      problems.push(`${path}: imports ${target}; ${floor} may import ${FLOORS[floor]?.join(', ')}`)
-    }
-    if (target.startsWith('src/shared/')) {
-      sharedUsers.set(target, (sharedUsers.get(target) ?? new Set()).add(path))
+  const targets = importsOf(path, text)
+  fileEdges.set(path, targets)
+  for (const target of targets) {
+    const other = dirname(target)
+    if (!mayImport(room, other)) problems.push(`${path}: imports ${target}; ${room} may not import ${other}`)
+    if (other !== room) roomEdges.set(room, (roomEdges.get(room) ?? new Set()).add(other))
+  }
+}
+
+const checkOutside = (path, text) => {
+  const [folder] = path.split('/')
+  for (const target of importsOf(path, text)) {
+    if (![`${folder}/`, ...OUTSIDE[folder]].some((allowed) => target.startsWith(allowed))) {
+      problems.push(`${path}: imports ${target}; ${folder} may import ${OUTSIDE[folder].join(', ')}`)
     }
   }
 }
 
-// a file may live in shared only if both sides import it, by whatever way through shared
-const reaches = (path, side, seen = new Set()) => {
+for (const path of files) {
+  if (path.startsWith('src/')) checkSource(path, read(path))
+  else checkOutside(path, read(path))
+}
+
+for (const circle of circlesOf(fileEdges)) problems.push(`circle of files: ${circle.join(' → ')}`)
+for (const circle of circlesOf(roomEdges)) problems.push(`circle of rooms: ${circle.join(' → ')}`)
+
+for (const room of Object.keys(ROOMS).filter((name) => !(name in LOOSE))) {
+  const readme = `${room}/README.md`
+  if (!existsSync(join(ROOT, readme))) problems.push(`${readme} is missing: say what lives in this room`)
+  else if (countLines(read(readme)) > MAX_README_LINES) {
+    problems.push(`${readme}: ${countLines(read(readme))} lines; the limit is ${MAX_README_LINES}`)
+  }
+}
+
+// a file may lie in shared only if main and workers both reach it
+const users = new Map()
+for (const [path, targets] of fileEdges) {
+  for (const target of targets) users.set(target, (users.get(target) ?? new Set()).add(path))
+}
+const isReachedFrom = (path, side, seen = new Set()) => {
   if (seen.has(path)) return false
   seen.add(path)
-  return [...(sharedUsers.get(path) ?? [])].some(
-    (user) => user.startsWith(side) || (user.startsWith('src/shared/') && reaches(user, side, seen)),
+  return [...(users.get(path) ?? [])].some(
+    (user) => user.startsWith(side) || (user.startsWith('src/shared/') && isReachedFrom(user, side, seen)),
   )
 }
-for (const path of files.filter((file) => file.startsWith('src/shared/'))) {
+for (const path of fileEdges.keys()) {
+  if (!path.startsWith('src/shared/')) continue
   for (const side of ['src/main/', 'src/workers/']) {
-    if (!reaches(path, side))
-      problems.push(`${path}: nothing in ${side} needs it, so it does not belong into shared`)
+    if (!isReachedFrom(path, side))
+      problems.push(`${path}: ${side} does not use it; move it to the side that does`)
   }
 }
 

@@ -2,16 +2,18 @@ export { type ConnectOptions, Connector, type ServerAddress } from './main/conni
 export type { ConnectionConfig, ConnectionInput } from './main/conninfo/conninfo.js'
 export { CONNECTION_FIELDS } from './main/conninfo/parameters.js'
 export type { TlsWords } from './main/conninfo/tls-parameters.js'
-export type { LagOptions } from './main/coordinator/lag-watch.js'
 export type { Cycle } from './main/coordinator/passes.js'
 export type { ReceiverState } from './main/handles/receiver-state.js'
 export { WorkerPool, type WorkerPoolOptions } from './main/links/worker-pool.js'
 export { type CopyFrom, type CopyOptions, type CopyTo, copy } from './main/manager/copy.js'
 export { CopyManager, type CopyManagerEvents, type OnFault } from './main/manager/copy-manager.js'
-export type { CopyMessage, DiagnosticsMessages } from './main/manager/diagnostics.js'
+export type { CopyMessage } from './main/manager/diagnostics.js'
+export type { DiagnosticsMessages } from './main/manager/diagnostics-messages.js'
 export type { CopyResult, CopyStats, Outcome, ReceiverStats } from './main/manager/outcome.js'
-export type { RetryOptions } from './main/manager/retry.js'
-export type { CopyManagerOptions, Deadlines } from './main/options/copy-options.js'
+export type { CopyManagerOptions } from './main/options/copy-options.js'
+export type { Deadlines } from './main/options/deadlines.js'
+export type { LagOptions } from './main/options/lag-options.js'
+export type { RetryOptions } from './main/options/retry-options.js'
 export type { CopyInput, CopyIterable } from './main/producers/iterable/cancellable-iterator.js'
 export {
   EncodedRows,
@@ -32,10 +34,9 @@ export {
   StatementProducer,
   type StatementProducerOptions,
 } from './main/producers/statement/statement-producer.js'
+export { CallReceiver, type CallReceiverOptions } from './main/receivers/call-receiver.js'
+export { NullReceiver } from './main/receivers/null-receiver.js'
 export {
-  CallReceiver,
-  type CallReceiverOptions,
-  NullReceiver,
   type Placement,
   Receiver,
   type ReceiverContext,
@@ -51,13 +52,12 @@ export {
 export { StreamReceiver, type StreamReceiverOptions } from './main/receivers/stream-receiver.js'
 export type { AnyWritable } from './main/receivers/stream-target.js'
 export type { RingOptions } from './main/ring/ring.js'
+export type { CopyErrorCode, CopyPhase } from './shared/errors/codes.js'
 export {
   CopyAborted,
   CopyError,
-  type CopyErrorCode,
   type CopyErrorFacts,
   CopyFailed,
-  type CopyPhase,
   type CopyRemains,
   ProducerFault,
   ReceiverFault,

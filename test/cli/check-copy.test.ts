@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { type CheckReport, type CheckRequest, runCheck } from '../../src/cli/check/run-check.js'
+import type { CheckReport } from '../../src/cli/check/report/check-report.js'
+import { type CheckRequest, runCheck } from '../../src/cli/check/run-check.js'
 import { copy } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 

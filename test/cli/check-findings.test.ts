@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CheckReport, CheckRequest } from '../../src/cli/check/run-check.js'
+import type { CheckReport } from '../../src/cli/check/report/check-report.js'
+import type { CheckRequest } from '../../src/cli/check/run-check.js'
 import { runCheck } from '../../src/cli/check/run-check.js'
 import { startFleet } from '../support/fleet.js'
 

@@ -1,5 +1,5 @@
 import { CopyError } from '../../index.js'
-import type { CheckedEnd } from './run-check.js'
+import type { CheckedEnd } from './report/check-report.js'
 
 /**
  * Why an end must not be copied from or to, as the fault that a copy would tell of: all its errors in one. Undefined when

@@ -1,16 +1,16 @@
-import { type ConnectionInput, Connector, type ServerAddress } from '../../index.js'
+import { type ConnectionInput, Connector } from '../../index.js'
 import { columnPairs, type SourceFacts, typesOf } from './catalog/columns.js'
 import { columnList, copiedFrom, type Format } from './catalog/copy-source.js'
-import type { Readable, ServerFacts, TableFacts } from './catalog/facts.js'
+import type { Readable, TableFacts } from './catalog/facts.js'
 import type { Finding } from './catalog/finding.js'
 import { type EndOptions, type InspectedEnd, inspectEnd } from './catalog/inspect-end.js'
-import type { Estimate } from './catalog/inspect-query.js'
 import { inspectSource, type SourceFound } from './catalog/inspect-source.js'
 import { inspectTarget, type TargetFound } from './catalog/inspect-target.js'
 import { binaryFindings, chooseFormat, type FormatChoice } from './compare/choose-format.js'
 import { compare, USAGE_CODES } from './compare/compare.js'
 import { compareSourceServer } from './compare/compare-server.js'
 import { missingTable } from './missing-table.js'
+import type { CheckedEnd, CheckedTarget, CheckReport } from './report/check-report.js'
 
 /** What is to be checked: a copy, as it was asked for. */
 export interface CheckRequest {
@@ -35,39 +35,6 @@ export interface CheckRequest {
   /** For each server, in milliseconds, connecting included; 20,000 unless given. */
   readonly deadlineMs?: number
   readonly signal?: AbortSignal
-}
-
-/** One end, and everything that was found there. */
-export interface CheckedEnd {
-  readonly name: string
-  /** Where it is, without a password; undefined where even that is not known. */
-  readonly address: ServerAddress | undefined
-  readonly server: ServerFacts | undefined
-  readonly table: TableFacts | undefined
-  readonly findings: readonly Finding[]
-  /** Nothing was found that would make the copy fail here. */
-  readonly ok: boolean
-}
-
-interface CheckedTarget extends CheckedEnd {
-  /** The columns to load, in the order of the stream, as COPY lists them; undefined where COPY is to have no list. */
-  readonly columns: string | undefined
-}
-
-export interface CheckReport {
-  /** The source and all targets are well. */
-  readonly ok: boolean
-  /** The exit status of `copyman check`: 0 all well, 1 something would fail, 2 the call itself is wrong. */
-  readonly status: 0 | 1 | 2
-  /** Undefined for a file. */
-  readonly source: CheckedEnd | undefined
-  readonly targets: readonly CheckedTarget[]
-  /** By which format the targets that are well can be loaded, and why. */
-  readonly format: FormatChoice
-  /** What stands between COPY and TO STDOUT; undefined when the source cannot be read, or is a file. */
-  readonly copiedFrom: string | undefined
-  /** By the source's planner. */
-  readonly estimate: Estimate | undefined
 }
 
 const DEADLINE_MS = 20_000

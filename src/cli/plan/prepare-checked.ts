@@ -1,6 +1,7 @@
 import { CopyAborted } from '../../index.js'
 import { checkFault } from '../check/check-fault.js'
-import { type CheckReport, runCheck } from '../check/run-check.js'
+import type { CheckReport } from '../check/report/check-report.js'
+import { runCheck } from '../check/run-check.js'
 import type { CopyRequest, FileRequest, Format, ServerRequest } from '../request/copy-request.js'
 import { wrong } from '../shell/usage.js'
 import { checkRequest } from './check-request.js'

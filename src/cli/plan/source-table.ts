@@ -1,5 +1,6 @@
 import type { ConnectionInput } from '../../index.js'
-import { ask, literal } from '../sql/query-value.js'
+import { ask } from '../sql/query-value.js'
+import { literal } from '../sql/quote.js'
 
 /** What the source's catalog says about the table to read. */
 export interface SourceTable {

@@ -1,5 +1,6 @@
 import type { ConnectionInput } from '../../index.js'
-import { ask, literal } from '../sql/query-value.js'
+import { ask } from '../sql/query-value.js'
+import { literal } from '../sql/quote.js'
 
 /** What keeps a target from taking more: its server, a lock there, or the network before it. */
 export type Obstacle = 'network' | 'server' | 'lock'

@@ -1,5 +1,5 @@
 import type { Output } from '../shell/output.js'
-import type { Progress } from './progress.js'
+import type { Progress } from './display.js'
 import { LOOK_MS, type Views } from './view.js'
 
 const EVERY_MS = 1_000

@@ -1,8 +1,8 @@
 import { createLogUpdate } from 'log-update'
 import type { Output } from '../shell/output.js'
 import { counted } from '../text/figures.js'
+import type { Progress } from './display.js'
 import { receiverLines, totalLine } from './lines.js'
-import type { Progress } from './progress.js'
 import type { ReceiverView, View, Views } from './view.js'
 
 const REDRAW_MS = 125

@@ -1,6 +1,6 @@
 import type { Output } from '../shell/output.js'
+import type { Progress } from './display.js'
 import { receiverLines, totalLine } from './lines.js'
-import type { Progress } from './progress.js'
 import { LOOK_MS, type Views } from './view.js'
 
 const FIRST_MS = 5_000

@@ -1,13 +1,9 @@
 import type { Output } from '../shell/output.js'
+import type { Progress } from './display.js'
 import { JsonProgress } from './json-progress.js'
 import { LiveProgress } from './live-progress.js'
 import { PlainProgress } from './plain-progress.js'
 import { type ViewSource, Views } from './view.js'
-
-/** Shows how far a copy is, until its end. */
-export interface Progress {
-  end(): void
-}
 
 const NONE: Progress = { end: () => undefined }
 

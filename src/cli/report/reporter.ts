@@ -1,22 +1,15 @@
 import { CopyAborted, type CopyError, type Outcome, ReceiverFault, type Slowness } from '../../index.js'
 import type { CopyPlan, LeftOut } from '../plan/plan.js'
-import { isStandardOutput } from '../request/build-request.js'
 import type { CopyRequest } from '../request/copy-request.js'
-import type { CopyEnd } from '../run/run-copy.js'
+import { isStandardOutput } from '../request/copy-request.js'
 import { exitStatus, isLoaded } from '../shell/exit-status.js'
 import type { Output } from '../shell/output.js'
 import { faultFields, faultText, rootOf } from '../text/fault-text.js'
 import { bytes, counted, duration } from '../text/figures.js'
 import { printable } from '../text/printable.js'
 import { slownessText } from '../text/slowness-text.js'
-
-/** What became of a target that was not even tried; undefined for all others. */
-export const outcomeOfLeftOut = (name: string, leftOut: readonly LeftOut[]): Outcome | undefined => {
-  const found = leftOut.find((one) => one.name === name)
-  return found && { ...NOTHING_YET, name, state: 'dropped', fault: found.fault }
-}
-
-const NOTHING_YET = { state: 'aborted', bytes: 0, seconds: 0, passes: 0, retries: 0 } as const
+import type { CopyEnd } from './copy-end.js'
+import { NOTHING_YET, outcomeOfLeftOut } from './copy-end.js'
 
 interface Notice {
   readonly severity: string

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { ConnectionInput } from '../../index.js'
 import { oneOf, wholeNumber, wrong } from '../shell/usage.js'
 import { quoteTable } from '../sql/table-name.js'
-import type { CopyRequest, Format, SourceRequest, TargetRequest } from './copy-request.js'
+import { type CopyRequest, isStandardOutput, type SourceRequest, type TargetRequest } from './copy-request.js'
 import type { Settings, TargetSettings } from './settings.js'
 import { pathOf, serverName, splitFragment } from './target-url.js'
 
@@ -176,10 +176,3 @@ const lagSeconds = (text: string): number | undefined => {
   }
   return seconds
 }
-
-/** The format when nobody said which: a file's own, else text. */
-export const formatOfFile = (path: string): Format => (/\.csv(\.gz|\.zst)?$/i.test(path) ? 'csv' : 'text')
-
-/** Whether the rows go to standard output. */
-export const isStandardOutput = (target: TargetRequest): boolean =>
-  target.kind === 'file' && target.path === '-'

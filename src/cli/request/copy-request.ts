@@ -51,3 +51,7 @@ export interface CopyRequest {
   readonly json: boolean
   readonly quiet: boolean
 }
+
+/** Whether the rows go to standard output. */
+export const isStandardOutput = (target: TargetRequest): boolean =>
+  target.kind === 'file' && target.path === '-'

@@ -1,4 +1,3 @@
-import { formatOfFile } from './build-request.js'
 import type { CopyRequest, Format } from './copy-request.js'
 
 /** The format, as far as it is known without the types of columns: asked for, or that of a file. */
@@ -17,3 +16,6 @@ export const whyKnown = ({ format, source, targets }: CopyRequest): string => {
     ? `${file.path} is named so`
     : 'a file is text unless its name or --format says otherwise'
 }
+
+/** The format when nobody said which: a file's own, else text. */
+const formatOfFile = (path: string): Format => (/\.csv(\.gz|\.zst)?$/i.test(path) ? 'csv' : 'text')

@@ -1,5 +1,5 @@
-import { checkConnections } from '../run/run-copy.js'
 import { buildRequest } from './build-request.js'
+import { checkConnections } from './check-connections.js'
 import { readConfigFile } from './config-file.js'
 import type { CopyRequest } from './copy-request.js'
 import type { Flags } from './flags.js'

@@ -2,7 +2,6 @@ import {
   CopyError,
   CopyManager,
   type CopyManagerOptions,
-  type CopyStats,
   IteratorProducer,
   type Outcome,
   type Producer,
@@ -16,26 +15,12 @@ import { FileSource } from '../files/file-source.js'
 import type { CopyPlan, ServerPlan } from '../plan/plan.js'
 import { Probe, type Probed } from '../progress/bottleneck-probe.js'
 import { showProgress } from '../progress/progress.js'
-import { outcomeOfLeftOut, type Reporter } from '../report/reporter.js'
-import type { ServerRequest } from '../request/copy-request.js'
+import { type CopyEnd, outcomeOfLeftOut } from '../report/copy-end.js'
+import type { Reporter } from '../report/reporter.js'
+import { forOption } from '../request/check-connections.js'
 import type { Shell } from '../shell/shell.js'
-import { wrong } from '../shell/usage.js'
 import { messageOf } from '../text/message-of.js'
 import { tellServerEvents } from './notices.js'
-
-/** What became of a copy that was begun. */
-export interface CopyEnd {
-  readonly outcomes: readonly Outcome[]
-  readonly stats: CopyStats
-  /** Rows by the servers' own count. */
-  readonly rows: number | undefined
-  readonly seconds: number
-  readonly warnings: readonly CopyError[]
-  /** How the rows were sent, and why so. */
-  readonly sent?: Pick<CopyPlan, 'format' | 'why'>
-  /** Why it did not come to its end. */
-  readonly error?: CopyError
-}
 
 /**
  * Runs a copy as planned: shows its progress, tells of faults as they come, and puts files where they belong.
@@ -119,35 +104,6 @@ const makeProducer = ({
 const makeReceiver = (target: ServerPlan): StatementReceiver => {
   const { name, connection, statement, before, after, option } = target
   return forOption(option, () => new StatementReceiver({ name, connection, statement, before, after }))
-}
-
-/** Refuses connections that cannot work, before anything is connected. @throws CopyError COPY_OPTION */
-export const checkConnections = (
-  source: CopyPlan['request']['source'],
-  targets: CopyPlan['request']['targets'],
-): void => {
-  if (source.kind !== 'file') {
-    const { connection } = source
-    forOption('--from', () => new StatementProducer({ connection, statement: 'COPY t TO STDOUT' }))
-  }
-  for (const target of targets) {
-    if (target.kind === 'file') new FileReceiver(target.path, target.name)
-    else checkTarget(target)
-  }
-}
-
-const checkTarget = ({ connection, option }: ServerRequest): void => {
-  forOption(option, () => new StatementReceiver({ connection, statement: 'COPY t FROM STDIN' }))
-}
-
-/** The library names its own options; the user knows the flag. */
-const forOption = <T>(option: string, make: () => T): T => {
-  try {
-    return make()
-  } catch (error) {
-    if (!(error instanceof CopyError) || error.code !== 'COPY_OPTION') throw error
-    throw wrong(error.message.replace(/^(from|to)(\.(connection|statement))?/, option))
-  }
 }
 
 const optionsOf = ({ request }: CopyPlan, shell: Shell): CopyManagerOptions => {

@@ -30,7 +30,3 @@ export const ask = async (
   const line = hex.trimEnd()
   return line === '' || line === '\\N' ? undefined : JSON.parse(Buffer.from(line, 'hex').toString('utf8'))
 }
-
-/** A text as an SQL literal, whatever standard_conforming_strings says. */
-export const literal = (text: string): string =>
-  `${text.includes('\\') ? ' E' : ''}'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`

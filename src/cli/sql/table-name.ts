@@ -39,3 +39,7 @@ const quotePart = (part: string, option: string): string => {
   }
   return `"${part.replaceAll('"', '""')}"`
 }
+
+/** The parts of a quoted name such as `"audit"."events"`: table, or schema and table. */
+export const tableParts = (quoted: string): readonly string[] =>
+  [...quoted.matchAll(/"((?:[^"]|"")*)"/g)].map((match) => (match[1] as string).replaceAll('""', '"'))

@@ -1,13 +1,14 @@
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
-import { CopyError, type CopyPhase } from '../../shared/errors/errors.js'
-import type { BackendId } from '../../shared/session/backend-activity.js'
+import { within } from '../../shared/async/deadline.js'
+import type { CopyPhase } from '../../shared/errors/codes.js'
+import { CopyError } from '../../shared/errors/errors.js'
+import type { BackendId } from '../../shared/session/backend-id.js'
 import { CopyCommand, type CopyProtocol } from '../../shared/session/copy-command.js'
 import { onServerEvents, type ServerEvent } from '../../shared/session/server-events.js'
+import type { StatementSession } from '../../shared/session/session.js'
 import { RAW_TYPES } from '../../shared/session/session.js'
 import { sessionFault } from '../../shared/wire/server-error.js'
-import { within } from '../deadline.js'
-import type { StatementSession } from '../producers/statement/own-source.js'
 
 /** pg's client as it is, beyond its types. */
 type PgClient = pg.Client & {

@@ -1,8 +1,8 @@
 import type pg from 'pg'
+import { unlessAborted, within, withinLimit } from '../../shared/async/deadline.js'
 import { CopyError, messageOf } from '../../shared/errors/errors.js'
 import { beginTransaction, type SessionSettings } from '../../shared/session/session-settings.js'
-import { startedTooLate, withinLimit } from '../../shared/session/step-deadlines.js'
-import { unlessAborted, within } from '../deadline.js'
+import { startedTooLate } from '../../shared/session/step-deadlines.js'
 import { ClientSession } from './client-session.js'
 
 /** What a server says to a BEGIN inside a transaction. */

@@ -1,8 +1,8 @@
+import { within } from '../../shared/async/deadline.js'
 import { CopyError, messageOf } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
 import type { ConnectionData } from '../../shared/wire/connection-parameters.js'
-import { within } from '../deadline.js'
-import type { Deadlines } from '../options/copy-options.js'
+import type { Deadlines } from '../options/deadlines.js'
 import { transactionStatus } from './transaction-status.js'
 
 /** What a COMMIT came to. `note`: its answer was lost, and the server was asked. */

@@ -1,23 +1,22 @@
+import { unlessAborted } from '../../shared/async/deadline.js'
 import { asCopyError, CopyError, type ReceiverFault } from '../../shared/errors/errors.js'
-import type { AbortReason } from '../../shared/messages/messages.js'
-import type { ServerEvent } from '../../shared/session/server-events.js'
-import { unlessAborted } from '../deadline.js'
+import type { AbortReason, ReceiverEvent } from '../../shared/messages/messages.js'
 import type { CourseListener } from '../handles/copy-observer.js'
 import type { Joining } from '../handles/handle-context.js'
 import { ReceiverGroup } from '../handles/receiver-group.js'
 import type { ReceiverHandle } from '../handles/receiver-handle.js'
-import { type CheckedOptions, contextOf, patienceOf, watchOf } from '../options/copy-options.js'
+import type { CheckedOptions } from '../options/copy-options.js'
 import type { Producer, ProducerEnd } from '../producers/producer.js'
 import type { Receiver } from '../receivers/receiver.js'
 import { makeRing } from '../ring/make-ring.js'
 import { Ending } from './cancellation.js'
 import { commitAll, compareRows } from './commit-barrier.js'
 import { CopyClock } from './copy-clock.js'
+import { contextOf, patienceOf, watchOf } from './copy-context.js'
 import { type CoursePhase, requireNew, requireOpen } from './copy-state.js'
 import { News } from './event-count.js'
-import { requireFurtherPass } from './further-pass.js'
 import { watchLag } from './lag-watch.js'
-import { type Cycle, Passes } from './passes.js'
+import { type Cycle, Passes, requireFurtherPass } from './passes.js'
 import { LettingGo } from './shutdown.js'
 
 /** The course of one copy: opening, turns, passes, barrier, end. CopyManager is its public face. */
@@ -62,7 +61,7 @@ export class CopyCourse {
         listener.changed(handle)
         this.#news.tell()
       },
-      event: (event: ServerEvent, receiver: string) => listener.event(event, receiver),
+      event: (event: ReceiverEvent, receiver: string) => listener.event(event, receiver),
     }
     this.group = new ReceiverGroup(receivers, context, options.pool)
     const held = { producer, passes: this.passes, group: this.group }
@@ -93,7 +92,7 @@ export class CopyCourse {
     await this.refuseEnded()
     watchLag(this.group, this.#options.lag, this.#ending.signal)
     try {
-      const event = (event: ServerEvent): void => this.#listener.event(event, undefined)
+      const event = (event: ReceiverEvent): void => this.#listener.event(event, undefined)
       const { signal } = this.#ending
       const context = contextOf(this.#options)
       await unlessAborted(Promise.resolve(this.#producer.open?.({ ...context, event })), signal)

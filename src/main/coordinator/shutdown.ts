@@ -1,6 +1,6 @@
+import { within } from '../../shared/async/deadline.js'
 import { CopyAborted, CopyError, CopyFailed, messageOf } from '../../shared/errors/errors.js'
 import type { AbortReason } from '../../shared/messages/messages.js'
-import { within } from '../deadline.js'
 import type { ReceiverGroup } from '../handles/receiver-group.js'
 import type { Producer } from '../producers/producer.js'
 import type { Passes } from './passes.js'

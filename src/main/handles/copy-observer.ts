@@ -1,12 +1,11 @@
 import type { CopyError } from '../../shared/errors/errors.js'
-import type { AbortReason } from '../../shared/messages/messages.js'
-import type { ServerEvent } from '../../shared/session/server-events.js'
+import type { AbortReason, ReceiverEvent } from '../../shared/messages/messages.js'
 import type { ReceiverHandle } from './receiver-handle.js'
 
 /** Who is told of what happens in the course of a copy. */
 export interface CourseListener {
   /** A server spoke on its own account: to the receiver of this name, or to the producer. */
-  event(event: ServerEvent, receiver: string | undefined): void
+  event(event: ReceiverEvent, receiver: string | undefined): void
   /** A receiver's state changed. */
   changed(handle: ReceiverHandle): void
   begun(): void

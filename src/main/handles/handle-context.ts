@@ -1,6 +1,6 @@
 import type { CopyError } from '../../shared/errors/errors.js'
-import type { ServerEvent } from '../../shared/session/server-events.js'
-import type { Deadlines } from '../options/copy-options.js'
+import type { ReceiverEvent } from '../../shared/messages/messages.js'
+import type { Deadlines } from '../options/deadlines.js'
 import type { RingGate } from '../ring/gate.js'
 import type { Ring } from '../ring/ring.js'
 import type { Moved } from '../ring/slice-totals.js'
@@ -17,7 +17,7 @@ export interface HandleContext {
   /** Something about the receiver changed. */
   readonly changed: () => void
   /** Its server spoke on its own account. */
-  readonly event: (event: ServerEvent) => void
+  readonly event: (event: ReceiverEvent) => void
 }
 
 /** Where a receiver takes part from. */

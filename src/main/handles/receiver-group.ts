@@ -1,13 +1,11 @@
+import { unlessAborted } from '../../shared/async/deadline.js'
 import { CopyError, ReceiverFault } from '../../shared/errors/errors.js'
-import type { AbortReason } from '../../shared/messages/messages.js'
-import type { Report } from '../../shared/runner/receiver-runner.js'
-import type { ServerEvent } from '../../shared/session/server-events.js'
+import type { AbortReason, ReceiverEvent } from '../../shared/messages/messages.js'
 import { isInDoubt } from '../commit/commit.js'
-import { unlessAborted } from '../deadline.js'
-import { LocalLink, type ReceiverLink, WorkerLink } from '../links/link.js'
 import { WorkerPool } from '../links/worker-pool.js'
 import type { Receiver, ReceiverContext } from '../receivers/receiver.js'
 import type { HandleContext, Joining } from './handle-context.js'
+import { linkMaker, type MakeLink } from './placement.js'
 import { ReceiverHandle } from './receiver-handle.js'
 
 /** What a copy gives to the group of its receivers. */
@@ -15,10 +13,8 @@ export interface GroupContext extends Pick<HandleContext, 'ring' | 'gate' | 'bef
   /** Something about a receiver changed. */
   readonly changed: (handle: ReceiverHandle) => void
   /** A receiver's server spoke on its own account. */
-  readonly event: (event: ServerEvent, receiver: string) => void
+  readonly event: (event: ReceiverEvent, receiver: string) => void
 }
-
-type MakeLink = (heard: (report: Report) => void) => ReceiverLink
 
 /** Threads of a copy's own pool beyond its receivers: for those that join late. They start when they are needed. */
 const ROOM_TO_ATTACH = 64
@@ -229,11 +225,8 @@ export class ReceiverGroup {
   async #place(handle: ReceiverHandle, context: ReceiverContext, signal: AbortSignal): Promise<number> {
     try {
       const placement = await unlessAborted(handle.receiver.place(context), signal)
-      this.#makers.set(handle, (heard) =>
-        placement.thread === 'main'
-          ? new LocalLink(placement.makeTarget, handle.ticket, heard)
-          : new WorkerLink(placement.plan, handle.ticket, this.#pool, this.#context.deadlines.thread, heard),
-      )
+      const silentMs = this.#context.deadlines.thread
+      this.#makers.set(handle, linkMaker(placement, handle.ticket, this.#pool, silentMs))
       return placement.thread === 'worker' ? 1 : 0
     } catch (error) {
       if (!signal.aborted) handle.fail(error)

@@ -1,4 +1,5 @@
-import { asCopyError, CopyError, type CopyPhase } from '../../shared/errors/errors.js'
+import type { CopyPhase } from '../../shared/errors/codes.js'
+import { asCopyError, CopyError } from '../../shared/errors/errors.js'
 import { isInDoubt } from '../commit/commit.js'
 import type { ReceiverState } from './receiver-state.js'
 

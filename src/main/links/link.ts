@@ -1,16 +1,6 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { fromErrorRecord } from '../../shared/errors/error-record.js'
-import { CopyError, messageOf } from '../../shared/errors/errors.js'
-import { makeBeat } from '../../shared/liveness/heartbeat.js'
-import { checkReport } from '../../shared/messages/message-validation.js'
-import type { ReceiverCommand, ReceiverPlan, ReceiverReport } from '../../shared/messages/messages.js'
-import type { RingTicket } from '../../shared/ring/reader.js'
-import { ReceiverLife, type Report } from '../../shared/runner/receiver-runner.js'
-import type { Target } from '../../shared/runner/target.js'
-import type { ServerEvent } from '../../shared/session/server-events.js'
+import { within } from '../../shared/async/deadline.js'
+import type { AbortReason, ReceiverCommand } from '../../shared/messages/messages.js'
 import type { ConnectionData } from '../../shared/wire/connection-parameters.js'
-import { watchThread } from './watchdog.js'
-import type { WorkerPool } from './worker-pool.js'
 
 /** By itself, or by force. */
 export type LifeEnd = 'ended' | 'killed'
@@ -26,125 +16,51 @@ export interface ReceiverLink {
   kill(): void
 }
 
-/** A life on the main thread: what a user's function throws arrives as it was thrown. */
-export class LocalLink implements ReceiverLink {
-  readonly server = undefined
-  readonly over: Promise<LifeEnd>
-  readonly #life: ReceiverLife
-  #kill: () => void = () => undefined
+/** A thread that does not answer in its deadline and this much more is ended, and is given as long again to exit. */
+const KILL_GRACE_MS = 1000
 
-  constructor(
-    makeTarget: (event: (event: ServerEvent) => void) => Target,
-    ticket: RingTicket,
-    heard: (report: Report) => void,
-  ) {
-    this.#life = new ReceiverLife(() => makeTarget((event) => heard({ type: 'event', event })), ticket, heard)
-    const killed = new Promise<LifeEnd>((resolve) => {
-      this.#kill = () => resolve('killed')
+/** Main's demand that a life gives up what it began. */
+export class AbortRequest {
+  #answered: (() => void) | undefined
+
+  get isPending(): boolean {
+    return this.#answered !== undefined
+  }
+
+  /** The life has answered. */
+  answered(): void {
+    this.#answered?.()
+  }
+
+  /**
+   * Tells the life, and ends it by force when it does not answer.
+   * @returns whether nothing of it can touch the ring any more: a thread in a call that blocks exits when that returns
+   */
+  async send(link: ReceiverLink, reason: AbortReason, deadlineMs: number): Promise<boolean> {
+    const answer = new Promise<void>((resolve) => {
+      this.#answered = resolve
     })
-    this.over = Promise.race([this.#life.over.then(() => 'ended' as const), killed])
-  }
-
-  send(command: ReceiverCommand): void {
-    this.#life.obey(command)
-  }
-
-  kill(): void {
-    this.#kill()
+    link.send({ type: 'abort', reason, deadlineMs })
+    try {
+      return await settlesOrIsKilled(link, Promise.race([answer, link.over]), deadlineMs)
+    } finally {
+      this.#answered = undefined
+    }
   }
 }
 
-/** A life in a worker thread: commands and reports travel by one MessagePort, errors as records. */
-export class WorkerLink implements ReceiverLink {
-  readonly over: Promise<LifeEnd>
-  readonly #port: MessagePort
-  readonly #heard: (report: Report) => void
-  readonly #plan: ReceiverPlan
-  readonly #killer = new AbortController()
-  #exited: Promise<void> = Promise.resolve()
-  #unwatch: () => void = () => undefined
-  #isFaultTold = false
+/** Tells a life that it is over. @returns whether it is */
+export const endLink = async (link: ReceiverLink, deadlineMs: number): Promise<boolean> => {
+  link.send({ type: 'end', deadlineMs })
+  return settlesOrIsKilled(link, link.over, deadlineMs)
+}
 
-  /** @param silentMs how long the thread may stand still; 0 for as long as it likes */
-  constructor(
-    plan: ReceiverPlan,
-    ticket: RingTicket,
-    pool: WorkerPool,
-    silentMs: number,
-    heard: (report: Report) => void,
-  ) {
-    const { port1, port2 } = new MessageChannel()
-    const beat = makeBeat()
-    this.#port = port1
-    this.#plan = plan
-    this.#heard = heard
-    port1.on('message', (message: unknown) => this.#hear(message, pool, beat, silentMs))
-    this.over = this.#live(pool, { port: port2, ticket, plan, beat })
-  }
-
-  get server(): ConnectionData | undefined {
-    return this.#plan.kind === 'statement' ? this.#plan.connection : undefined
-  }
-
-  send(command: ReceiverCommand): void {
-    try {
-      this.#port.postMessage(command)
-    } catch (cause) {
-      // a life that does not hear what it is told cannot be left to itself
-      this.#tellFault(`the worker thread could not be told to ${command.type}: ${messageOf(cause)}`, cause)
-      this.kill()
-    }
-  }
-
-  kill(): void {
-    this.#killer.abort()
-  }
-
-  #hear(message: unknown, pool: WorkerPool, beat: Int32Array, silentMs: number): void {
-    let report: ReceiverReport
-    try {
-      report = checkReport(message)
-    } catch (cause) {
-      this.#heard({ type: 'fault', cause, resumable: false })
-      return
-    }
-    if (report.type === 'started') {
-      this.#exited = pool.exited(report.threadId)
-      this.#unwatch = watchThread(beat, silentMs, () => this.#endSilent(silentMs))
-    }
-    if (report.type !== 'fault') this.#heard(report)
-    else this.#heard({ type: 'fault', cause: fromErrorRecord(report.error), resumable: report.resumable })
-  }
-
-  async #live(
-    pool: WorkerPool,
-    task: { port: MessagePort; ticket: RingTicket; plan: ReceiverPlan; beat: Int32Array },
-  ): Promise<LifeEnd> {
-    try {
-      await pool.run(task, this.#killer.signal)
-      return 'ended'
-    } catch (cause) {
-      // the thread is ending, not ended: until it has, its sockets may still read from the ring
-      await this.#exited
-      this.#tellFault(`the worker thread ended: ${messageOf(cause)}`, cause)
-      return 'killed'
-    } finally {
-      this.#unwatch()
-      this.#port.close()
-    }
-  }
-
-  /** Told at once, and not when the thread has exited: one that waits in a call that blocks exits when that returns. */
-  #endSilent(silentMs: number): void {
-    this.#tellFault(
-      `the worker thread stood still for ${silentMs} ms and was ended; a function that computes for longer without a pause needs a larger deadlines.thread`,
-    )
-    this.kill()
-  }
-
-  #tellFault(message: string, cause?: unknown): void {
-    if (this.#isFaultTold) return
-    this.#isFaultTold = true
-    this.#heard({ type: 'fault', resumable: false, cause: new CopyError('COPY_WORKER', message, { cause }) })
-  }
+const settlesOrIsKilled = async (
+  link: ReceiverLink,
+  answer: Promise<unknown>,
+  deadlineMs: number,
+): Promise<boolean> => {
+  if (await within(answer, deadlineMs + KILL_GRACE_MS)) return true
+  link.kill()
+  return within(link.over, KILL_GRACE_MS)
 }

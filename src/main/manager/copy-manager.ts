@@ -1,17 +1,19 @@
 import { EventEmitter } from 'node:events'
 import type { CopyError, ReceiverFault } from '../../shared/errors/errors.js'
 import type { Slowness } from '../../shared/liveness/slowness.js'
+import type { ReceiverEvent } from '../../shared/messages/messages.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import { refuseSameClient } from '../clients/client-session.js'
 import { CopyCourse } from '../coordinator/copy-coordinator.js'
 import { requireNew } from '../coordinator/copy-state.js'
 import type { Cycle } from '../coordinator/passes.js'
 import { type CopyManagerOptions, checkOptions } from '../options/copy-options.js'
+import type { RetryOptions } from '../options/retry-options.js'
 import type { Producer } from '../producers/producer.js'
 import type { Receiver } from '../receivers/receiver.js'
 import { Diagnostics } from './diagnostics.js'
 import { type CopyResult, type CopyStats, type Outcome, outcomeOf, statsOf } from './outcome.js'
-import { Retrying, type RetryOptions } from './retry.js'
+import { Retrying } from './retry.js'
 
 /** What to do about a receiver's fault in `run()` and `copy()`. */
 export type OnFault =
@@ -48,7 +50,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     refuseSameClient([producer, ...receivers])
     this.producer = producer
     const takingPart = new Set(receivers)
-    const diagnostics = new Diagnostics()
+    const diagnostics = new Diagnostics<CopyManager>()
     this.receivers = takingPart
     this.#course = new CopyCourse(producer, receivers, checkOptions(options), {
       event: (event, receiver) => this.#tell(event, receiver),
@@ -207,7 +209,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     await this.#course.refuseEnded()
   }
 
-  #tell(event: ServerEvent, receiver: string | undefined): void {
+  #tell(event: ReceiverEvent, receiver: string | undefined): void {
     switch (event.type) {
       case 'notice':
         this.emit('notice', event, receiver)

@@ -2,19 +2,20 @@ import { CopyError } from '../../shared/errors/errors.js'
 import type { SliceCallable } from '../../shared/runner/call-target.js'
 import { refuseSameClient } from '../clients/client-session.js'
 import type { CopyManagerOptions } from '../options/copy-options.js'
+import type { RetryOptions } from '../options/retry-options.js'
 import { IteratorProducer, type IteratorSource } from '../producers/iterable/iterator-producer.js'
 import type { Producer } from '../producers/producer.js'
 import {
   StatementProducer,
   type StatementProducerOptions,
 } from '../producers/statement/statement-producer.js'
-import { CallReceiver, Receiver } from '../receivers/receiver.js'
+import { CallReceiver } from '../receivers/call-receiver.js'
+import { Receiver } from '../receivers/receiver.js'
 import { StatementReceiver, type StatementReceiverOptions } from '../receivers/statement-receiver.js'
 import { isWritable, StreamReceiver } from '../receivers/stream-receiver.js'
 import type { AnyWritable } from '../receivers/stream-target.js'
 import { CopyManager, type OnFault } from './copy-manager.js'
 import type { CopyResult } from './outcome.js'
-import type { RetryOptions } from './retry.js'
 
 /** What a copy can be from: a producer, a connection or client with a statement, or anything that can be iterated. */
 export type CopyFrom = Producer | StatementProducerOptions | IteratorSource

@@ -3,7 +3,6 @@ import type { CopyError } from '../../shared/errors/errors.js'
 import type { AbortReason } from '../../shared/messages/messages.js'
 import type { ReceiverHandle } from '../handles/receiver-handle.js'
 import type { ReceiverState } from '../handles/receiver-state.js'
-import type { CopyManager } from './copy-manager.js'
 import type { CopyResult } from './outcome.js'
 
 /** What every message bears. */
@@ -17,10 +16,10 @@ export interface CopyMessage {
  * a subscriber is called before the copy goes on, and should be quick. Messages are made only where somebody listens.
  * Of one that throws, Node makes an `uncaughtException` of its own; the copy does not notice.
  */
-export interface DiagnosticsMessages {
+export interface Messages<M> {
   /** `open()` was called. `manager.stats()` tells at any time how far everybody is. */
   readonly 'copyman:start': CopyMessage & {
-    readonly manager: CopyManager
+    readonly manager: M
     /** The producer's name. */
     readonly source: string
     /** Names of the receivers, in their order. */
@@ -54,8 +53,8 @@ export interface DiagnosticsMessages {
   }
 }
 
-type Name = keyof DiagnosticsMessages
-type Body<N extends Name> = Omit<DiagnosticsMessages[N], 'copy'>
+type Name = keyof Messages<unknown>
+type Body<M, N extends Name> = Omit<Messages<M>[N], 'copy'>
 
 const channelOf = (name: Name): Channel => channel(name)
 
@@ -78,13 +77,19 @@ const ENDS: { readonly [R in AbortReason]?: 'done' | 'aborted' } = {
 
 let copies = 0
 
-/** Publishes what happens to one copy. */
-export class Diagnostics {
+/** What a message tells of the manager of its copy. */
+interface Managed {
+  readonly producer: { readonly name: string }
+  readonly outcomes: readonly { readonly name: string }[]
+}
+
+/** Publishes what happens to one copy, of a manager of type `M`. */
+export class Diagnostics<M extends Managed> {
   #copy = 0
   #fault: CopyError | undefined
 
   /** The copy begins: it gets its number. */
-  started(manager: CopyManager): void {
+  started(manager: M): void {
     copies += 1
     this.#copy = copies
     this.#publish('copyman:start', () => ({
@@ -127,12 +132,12 @@ export class Diagnostics {
   ended(reason: AbortReason, result: () => CopyResult): void {
     // a manager that was closed before it was opened
     if (this.#copy === 0) return
-    const end: DiagnosticsMessages['copyman:end']['end'] = ENDS[reason] ?? 'failed'
+    const end: Messages<M>['copyman:end']['end'] = ENDS[reason] ?? 'failed'
     const error = end === 'failed' ? this.#fault : undefined
     this.#publish('copyman:end', () => ({ end, error, result: result() }))
   }
 
-  #publish<N extends Name>(name: N, body: () => Body<N>): void {
+  #publish<N extends Name>(name: N, body: () => Body<M, N>): void {
     const to = CHANNELS[name]
     if (to.hasSubscribers) to.publish({ copy: this.#copy, ...body() })
   }

@@ -1,4 +1,4 @@
-import type { CopyPhase } from '../../shared/errors/errors.js'
+import type { CopyPhase } from '../../shared/errors/codes.js'
 import type { Examined } from '../../shared/liveness/slowness.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import type { StepLimits } from '../../shared/session/step-deadlines.js'

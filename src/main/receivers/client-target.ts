@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { type CopyStreamQuery, from } from 'pg-copy-streams'
+import { withinLimit } from '../../shared/async/deadline.js'
 import { CopyError } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
 import { HEADER_BYTES } from '../../shared/ring/layout.js'
@@ -13,7 +14,6 @@ import {
   finishedTooLate,
   type StepLimits,
   startedTooLate,
-  withinLimit,
 } from '../../shared/session/step-deadlines.js'
 import { cancelRequest } from '../../shared/wire/cancel-request.js'
 import { ClientSession } from '../clients/client-session.js'

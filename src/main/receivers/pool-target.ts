@@ -1,14 +1,15 @@
 import type pg from 'pg'
-import { CopyError, type CopyPhase } from '../../shared/errors/errors.js'
+import { within, withinLimit } from '../../shared/async/deadline.js'
+import type { CopyPhase } from '../../shared/errors/codes.js'
+import { CopyError } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
 import type { RingSlice } from '../../shared/ring/reader.js'
 import type { Target } from '../../shared/runner/target.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import type { SessionSettings } from '../../shared/session/session-settings.js'
-import { finishedTooLate, withinLimit } from '../../shared/session/step-deadlines.js'
+import { finishedTooLate } from '../../shared/session/step-deadlines.js'
 import type { ClientSession } from '../clients/client-session.js'
 import { PooledClient } from '../clients/pooled-client.js'
-import { within } from '../deadline.js'
 import { ClientTarget, type ClientTargetPlan } from './client-target.js'
 
 export interface PoolTargetPlan extends Omit<ClientTargetPlan, 'client'> {

@@ -1,10 +1,11 @@
 import { finished, Writable } from 'node:stream'
-import { CopyError, type CopyPhase, messageOf } from '../../shared/errors/errors.js'
+import { within } from '../../shared/async/deadline.js'
+import type { CopyPhase } from '../../shared/errors/codes.js'
+import { CopyError, messageOf } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
 import { HEADER_BYTES } from '../../shared/ring/layout.js'
 import type { RingSlice } from '../../shared/ring/reader.js'
 import type { Target } from '../../shared/runner/target.js'
-import { within } from '../deadline.js'
 
 /** A Node Writable, also the writable side of a Duplex, or a web WritableStream. */
 export type AnyWritable = NodeJS.WritableStream | WritableStream

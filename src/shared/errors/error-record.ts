@@ -1,4 +1,5 @@
-import { CopyError, type CopyErrorCode, type CopyErrorFacts, messageOf } from './errors.js'
+import type { CopyErrorCode } from './codes.js'
+import { CopyError, type CopyErrorFacts, messageOf } from './errors.js'
 
 /**
  * An error as plain data. Structured clone drops an error's class, code, own fields and cause, so errors cross

@@ -1,4 +1,4 @@
-import type { CopyErrorCode, CopyPhase } from './errors.js'
+import type { CopyErrorCode, CopyPhase } from './codes.js'
 
 /** Conditions of a server that pass by themselves, or that PostgreSQL tells its clients to try again after. */
 const PASSING_STATES: readonly string[] = [

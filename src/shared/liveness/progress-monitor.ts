@@ -1,4 +1,5 @@
-import { type CopyPhase, messageOf } from '../errors/errors.js'
+import type { CopyPhase } from '../errors/codes.js'
+import { messageOf } from '../errors/errors.js'
 import type { Examined, Slowness } from './slowness.js'
 
 /** Looks this often within the time: slowness is noticed at most a quarter too late. */

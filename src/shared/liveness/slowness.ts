@@ -1,4 +1,4 @@
-import type { CopyPhase } from '../errors/errors.js'
+import type { CopyPhase } from '../errors/codes.js'
 
 /** What the server says a backend is doing: fields of pg_stat_activity, and pg_blocking_pids(). */
 export interface BackendState {

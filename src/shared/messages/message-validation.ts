@@ -1,7 +1,6 @@
 import type { ErrorRecord } from '../errors/error-record.js'
 import { CopyError } from '../errors/errors.js'
-import type { ServerEvent } from '../session/server-events.js'
-import type { Completion, ReceiverCommand, ReceiverReport } from './messages.js'
+import type { Completion, ReceiverCommand, ReceiverEvent, ReceiverReport } from './messages.js'
 
 type Test = (value: unknown) => boolean
 /** What each type of message must bear, field by field. */
@@ -12,7 +11,7 @@ type Shapes<M extends { readonly type: string }> = {
 const MAX_CAUSES = 16
 const MAX_MS = 2 ** 31 - 1
 /** A record, so that a further type that is not named here does not compile. */
-const EVENTS: Readonly<Record<ServerEvent['type'], true>> = {
+const EVENTS: Readonly<Record<ReceiverEvent['type'], true>> = {
   notice: true,
   notification: true,
   parameter: true,
@@ -44,7 +43,7 @@ const isErrorRecord = (value: unknown, depth = 0): boolean => {
   )
 }
 
-const isEvent: Test = (value) => isObject(value) && Object.hasOwn(EVENTS, (value as ServerEvent).type)
+const isEvent: Test = (value) => isObject(value) && Object.hasOwn(EVENTS, (value as ReceiverEvent).type)
 
 const COMMANDS: Shapes<ReceiverCommand> = {
   begin: { pass: isCount, sequence: isCount, stallMs: isMs, slowMs: isMs },

@@ -1,4 +1,5 @@
 import type { ErrorRecord } from '../errors/error-record.js'
+import type { Slowness } from '../liveness/slowness.js'
 import type { ServerEvent } from '../session/server-events.js'
 import type { ServerMark } from '../session/server-identity.js'
 import type { StepLimits } from '../session/step-deadlines.js'
@@ -49,6 +50,9 @@ export interface Completion {
   readonly commits: boolean
 }
 
+/** An event of one end of a copy: a message that its server sent on its own account, or missing progress. */
+export type ReceiverEvent = ServerEvent | Slowness
+
 /** What a receiver tells main. */
 export type ReceiverReport =
   /** First of all: which worker thread this is. */
@@ -61,7 +65,7 @@ export type ReceiverReport =
   | { readonly type: 'fault'; readonly error: ErrorRecord; readonly resumable: boolean }
   /** The answer to abort: nothing of this receiver's can still be read from the ring. */
   | { readonly type: 'aborted'; readonly aligned: boolean }
-  | { readonly type: 'event'; readonly event: ServerEvent }
+  | { readonly type: 'event'; readonly event: ReceiverEvent }
 
 /** What a worker thread needs to become one receiver, besides its port and its ring ticket: plain data. */
 export type ReceiverPlan =

@@ -1,4 +1,4 @@
-import type { CopyPhase } from '../errors/errors.js'
+import type { CopyPhase } from '../errors/codes.js'
 import type { Examined } from '../liveness/slowness.js'
 import type { Completion } from '../messages/messages.js'
 import type { RingSlice } from '../ring/reader.js'

@@ -1,5 +1,5 @@
-import { CopyError, type CopyPhase } from '../errors/errors.js'
-import type { Completion } from '../messages/messages.js'
+import type { CopyPhase } from '../errors/codes.js'
+import { CopyError } from '../errors/errors.js'
 import type { CopyCommand } from './copy-command.js'
 import { rowsOfTag } from './copy-statement.js'
 
@@ -45,13 +45,19 @@ export const takesData = async (session: CopyInSession, command: CopyCommand): P
 /** Deferred constraints speak, while every receiver can still be rolled back: a COMMIT would not be refused behind it. */
 export const CHECK_CONSTRAINTS = 'SET CONSTRAINTS ALL IMMEDIATE'
 
+/** The result of a COPY IN: its command tag, and the rows that the tag counts. */
+export interface CopiedRows {
+  readonly rows: number
+  readonly command: string
+}
+
 /** All data was handed to the socket: ends the COPY and runs `after`. */
 export const completeCopyIn = async (
   session: CopyInSession,
   command: CopyCommand,
   after: readonly string[],
   signal: AbortSignal,
-): Promise<Pick<Completion, 'rows' | 'command'>> => {
+): Promise<CopiedRows> => {
   command.done()
   const tag = await command.finished.catch((error: unknown) => {
     throw session.fault(error, 'complete')

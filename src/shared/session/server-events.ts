@@ -1,5 +1,4 @@
 import type pg from 'pg'
-import type { Slowness } from '../liveness/slowness.js'
 import { clean } from '../wire/server-error.js'
 
 /**
@@ -23,7 +22,6 @@ export type ServerEvent =
       readonly processId: number
     }
   | { readonly type: 'parameter'; readonly parameter: string; readonly value: string }
-  | Slowness
 
 type NoticeField = 'severity' | 'code' | 'message' | 'detail' | 'where'
 type Notice = { readonly [F in NoticeField]?: string | undefined }

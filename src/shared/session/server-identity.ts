@@ -1,4 +1,4 @@
-import { SERVER_START } from './backend-activity.js'
+import { SERVER_START } from './backend-id.js'
 
 /** Which server a transaction is in, and what would show that the server has lost a part of its log since. */
 export interface ServerMark {

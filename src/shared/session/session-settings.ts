@@ -1,5 +1,5 @@
 import { CopyError } from '../errors/errors.js'
-import { BACKEND_ID, toBackendId } from './backend-activity.js'
+import { BACKEND_ID, toBackendId } from './backend-id.js'
 import type { Session } from './session.js'
 
 /** Server settings by name, such as `{ work_mem: '256MB' }`; they last for the copy's transaction. */

@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
-import { CopyError, type CopyPhase } from '../errors/errors.js'
+import type { CopyPhase } from '../errors/codes.js'
+import { CopyError } from '../errors/errors.js'
 import { NO_PASSWORD } from '../wire/auth-guard.js'
 import { type ConnectionData, describeServer } from '../wire/connection-parameters.js'
 import { ServerConnection } from '../wire/server-connection.js'
 import { sessionFault, toCopyError } from '../wire/server-error.js'
 import { guardWire } from '../wire/wire-guard.js'
-import type { BackendId } from './backend-activity.js'
+import type { BackendId } from './backend-id.js'
 import { CopyCommand, type CopyProtocol } from './copy-command.js'
 import { onServerEvents, type ServerEvent } from './server-events.js'
 
@@ -236,3 +237,6 @@ const isRefusal = ({ sqlState }: CopyError): boolean => sqlState === INVALID_AUT
 
 /** Values stay text: what we read is compared and passed on, never computed with. */
 export const RAW_TYPES: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value }
+
+/** What a statement needs of the connection it runs on, ours or a user's. */
+export type StatementSession = Pick<Session, 'client' | 'socket' | 'server' | 'copy' | 'fault' | 'destroy'>

@@ -1,4 +1,5 @@
-import { CopyError, type CopyPhase } from '../errors/errors.js'
+import type { CopyPhase } from '../errors/codes.js'
+import { CopyError } from '../errors/errors.js'
 
 /** How long the steps of one end may take, in milliseconds; 0 is no limit. */
 export interface StepLimits {
@@ -15,29 +16,6 @@ const ASIDE_MS = 10_000
 
 /** How long a connection beside a copy's own may take in all, in milliseconds. */
 export const asideMs = (connectMs: number): number => connectMs || ASIDE_MS
-
-/**
- * What `work` comes to, unless that takes longer.
- * @param limitMs 0 for no limit
- * @param late called when the time is over, of which it makes the error; what comes of `work` then is nobody's business
- * @throws what `work` throws, what `late` makes
- */
-export const withinLimit = async <T>(
-  work: Promise<T>,
-  limitMs: number,
-  late: () => CopyError,
-): Promise<T> => {
-  if (limitMs === 0) return work
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), limitMs)
-  })
-  try {
-    return await Promise.race([work, over])
-  } finally {
-    clearTimeout(timer)
-  }
-}
 
 const tooLate = (phase: CopyPhase, message: string): CopyError =>
   new CopyError('COPY_TIMEOUT', message, { phase })

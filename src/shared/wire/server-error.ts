@@ -1,11 +1,6 @@
 import pg from 'pg'
-import {
-  CopyError,
-  type CopyErrorCode,
-  type CopyPhase,
-  SERVER_FIELDS,
-  type ServerFields,
-} from '../errors/errors.js'
+import type { CopyErrorCode, CopyPhase } from '../errors/codes.js'
+import { CopyError, SERVER_FIELDS, type ServerFields } from '../errors/errors.js'
 
 /** What pg says of a message that comes while it has asked for nothing. */
 const OUT_OF_PLACE = /^Received unexpected \w+ message from backend\.$/

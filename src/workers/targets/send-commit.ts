@@ -1,5 +1,5 @@
+import { withinLimit } from '../../shared/async/deadline.js'
 import type { Session } from '../../shared/session/session.js'
-import { withinLimit } from '../../shared/session/step-deadlines.js'
 
 /**
  * What a COMMIT that was sent comes to, unless its answer takes longer: then its connection is given up.

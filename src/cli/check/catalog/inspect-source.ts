@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { quoteIdentifier, quoteTableName } from '../../sql/quote.js'
-import { tableParts } from '../../sql/table-parts.js'
+import { tableParts } from '../../sql/table-name.js'
 import type { SourceFacts } from './columns.js'
 import { sourceQuery } from './copy-source.js'
 import type { ServerFacts, TableFacts } from './facts.js'

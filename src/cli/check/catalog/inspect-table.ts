@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { tableParts } from '../../sql/table-parts.js'
+import { tableParts } from '../../sql/table-name.js'
 import type { ColumnFacts, TableFacts } from './facts.js'
 import { inspectTypes } from './inspect-types.js'
 

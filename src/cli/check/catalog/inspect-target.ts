@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { tableParts } from '../../sql/table-parts.js'
+import { tableParts } from '../../sql/table-name.js'
 import type { TableFacts } from './facts.js'
 import { hasSchema, inspectTable, tablesAlike } from './inspect-table.js'
 

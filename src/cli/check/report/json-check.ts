@@ -1,4 +1,4 @@
-import type { CheckedEnd, CheckReport } from '../run-check.js'
+import type { CheckedEnd, CheckReport } from './check-report.js'
 import { secondsFor } from './estimate-time.js'
 
 /** What JSON leaves as it is and a terminal obeys; inside its strings it may be written as an escape. */

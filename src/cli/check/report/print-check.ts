@@ -3,7 +3,7 @@ import { printable } from '../../text/printable.js'
 import type { Finding } from '../catalog/finding.js'
 import { plural } from '../catalog/finding.js'
 import { kindOf } from '../compare/compare-table.js'
-import type { CheckedEnd, CheckReport } from '../run-check.js'
+import type { CheckedEnd, CheckReport } from './check-report.js'
 import { roughBytes, roughTime, secondsFor } from './estimate-time.js'
 
 const HEADS = [

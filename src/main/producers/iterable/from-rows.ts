@@ -1,4 +1,6 @@
 import { CopyError } from '../../../shared/errors/errors.js'
+import { csvRow } from '../../formats/csv-format.js'
+import { textRow } from '../../formats/text-format.js'
 import { jsonOf, textOf, Unwritable } from '../../formats/text-value.js'
 import { SourceRun } from './cancellable-iterator.js'
 
@@ -172,20 +174,3 @@ const checkColumns = (columns: readonly RowColumn[]): void => {
     names.add(name)
   }
 }
-
-const TEXT_ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
-
-/** https://www.postgresql.org/docs/18/sql-copy.html, "Text Format" */
-const textRow = (values: readonly (string | null)[]): string =>
-  `${values
-    .map((value) => (value === null ? '\\N' : value.replace(/[\\\t\n\r]/g, (c) => TEXT_ESCAPES[c] as string)))
-    .join('\t')}\n`
-
-/** An empty value without quotes is NULL; quoted, `\.` is data in every version. */
-const csvRow = (values: readonly (string | null)[]): string =>
-  `${values
-    .map((value) => {
-      if (value === null) return ''
-      return value === '' || /[",\n\r\\]|^\s|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
-    })
-    .join(',')}\n`

@@ -1,5 +1,5 @@
+import { within } from '../../../shared/async/deadline.js'
 import { CopyError, messageOf } from '../../../shared/errors/errors.js'
-import { within } from '../../deadline.js'
 import type { Producer, ProducerEnd } from '../producer.js'
 import type { ProducerStream } from '../producer-stream.js'
 import {

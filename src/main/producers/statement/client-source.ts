@@ -1,9 +1,11 @@
 import type pg from 'pg'
-import { asideMs, startedTooLate, withinLimit } from '../../../shared/session/step-deadlines.js'
+import { withinLimit } from '../../../shared/async/deadline.js'
+import { asideMs, startedTooLate } from '../../../shared/session/step-deadlines.js'
 import { cancelRequest } from '../../../shared/wire/cancel-request.js'
 import { ClientSession } from '../../clients/client-session.js'
 import type { ProducerContext } from '../producer.js'
-import { type Deliver, type Feed, intercept, type Source } from './own-source.js'
+import { intercept } from './intercept.js'
+import type { Deliver, Feed, Source } from './source.js'
 
 const ONE_SNAPSHOT = ['repeatable read', 'serializable']
 

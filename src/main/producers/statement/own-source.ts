@@ -1,6 +1,5 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { CopyError } from '../../../shared/errors/errors.js'
+import { withinLimit } from '../../../shared/async/deadline.js'
 import type { Examined } from '../../../shared/liveness/slowness.js'
 import { examineBackend } from '../../../shared/session/backend-activity.js'
 import { Session } from '../../../shared/session/session.js'
@@ -9,12 +8,13 @@ import {
   checkSettings,
   type SessionSettings,
 } from '../../../shared/session/session-settings.js'
-import { startedTooLate, withinLimit } from '../../../shared/session/step-deadlines.js'
+import { startedTooLate } from '../../../shared/session/step-deadlines.js'
 import type { ConnectionData } from '../../../shared/wire/connection-parameters.js'
 import { type CheckedConnection, type ConnectionInput, checkConnection } from '../../conninfo/conninfo.js'
 import type { ProducerContext } from '../producer.js'
-import type { CopyOutIntake } from './copy-out-intake.js'
+import { guarded, intercept, pausing } from './intercept.js'
 import { ReadPace } from './read-coalescer.js'
+import type { Deliver, Feed, Source } from './source.js'
 
 /** Node's `onread`, which its types know for `connect` only; the constructor takes it too (nodejs/node lib/net.js). */
 interface SocketIntoMemory extends SocketConstructorOpts {
@@ -24,38 +24,6 @@ interface SocketIntoMemory extends SocketConstructorOpts {
     /** Gets the memory that was filled. Returning false stops reading. */
     readonly callback: (bytes: number, view: Uint8Array) => boolean
   }
-}
-
-/** What a statement needs of the connection it runs on, ours or a user's. */
-export type StatementSession = Pick<Session, 'client' | 'socket' | 'server' | 'copy' | 'fault' | 'destroy'>
-
-/** What the COPY OUT runs on. */
-export interface Source {
-  readonly canRepeat: boolean
-  open(context: ProducerContext): Promise<void>
-  /** Lets the connection's bytes go to `feed` for one pass; `deliverTo` is told who parses what is not CopyData. */
-  begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<StatementSession>
-  /** The pass is over: the connection stands between two messages, or is closed. */
-  passed?(): void
-  close(deadlineMs: number): Promise<void>
-  /** As Producer.examine. */
-  examine?(): Promise<Examined | 'gone' | undefined>
-  /** The copy was given up: ends a connect that is under way. */
-  stop?(): void
-}
-
-/** Takes bytes for pg's own parser. */
-export type Deliver = (bytes: Buffer) => void
-
-/** Where a socket's bytes go. */
-export interface Feed {
-  readonly intake: CopyOutIntake
-  /** The copy was given up: do not wait for room in the ring. */
-  readonly isStopped: () => boolean
-  /** The connection is made: what follows is for it to begin the COPY. */
-  readonly connected: () => void
-  /** The stream is out of step and of no more use. */
-  readonly broken: (error: CopyError) => void
 }
 
 /**
@@ -78,61 +46,6 @@ const socketIntoRing = (feed: Feed): Socket => {
   const socket = new Socket(options)
   return socket
 }
-
-/** A stream whose bytes pass by the intake before they reach whoever listened on it. */
-export interface Interception {
-  /** What to give the parser's bytes to. */
-  readonly deliver: Deliver
-  /** Puts the listeners back as they were. Only between two messages: what the intake holds would be lost. */
-  undo(): void
-}
-
-/** Steps between a stream and pg's parser, which listens on it: for TLS, which ignores `onread`, and users' clients. */
-export const intercept = (stream: Duplex, feed: Feed): Interception => {
-  // raw, so that what listens once is put back as such
-  const listeners = stream.rawListeners('data') as ((bytes: Buffer) => void)[]
-  const take = (chunk: Buffer): void => {
-    if (guarded(feed, () => feed.intake.chunk(chunk))) return
-    stream.pause()
-    pausing(feed, stream)
-  }
-  stream.removeAllListeners('data')
-  stream.on('data', take)
-  return {
-    deliver(bytes) {
-      for (const listener of listeners) listener.call(stream, bytes)
-    },
-    undo() {
-      stream.off('data', take)
-      for (const listener of listeners) stream.on('data', listener)
-    },
-  }
-}
-
-/** Both the intake and pg's parser throw on what the protocol does not allow. */
-const guarded = (feed: Feed, take: () => boolean): boolean => {
-  try {
-    return take()
-  } catch (error) {
-    feed.broken(asProtocolError(error))
-    return true
-  }
-}
-
-/** The ring is full: no more reads until it has room again. @returns false, which stops a socket with `onread` */
-const pausing = (feed: Feed, stream: Duplex): false => {
-  const wait = async (): Promise<void> => {
-    while (!feed.isStopped() && !(await feed.intake.resume(feed.isStopped)));
-    if (!stream.destroyed) stream.resume()
-  }
-  wait().catch((error) => feed.broken(asProtocolError(error)))
-  return false
-}
-
-const asProtocolError = (error: unknown): CopyError =>
-  error instanceof CopyError
-    ? error
-    : new CopyError('COPY_PROTOCOL', (error as Error).message, { phase: 'copy', cause: error })
 
 export interface OwnSourceOptions {
   /** Where the source is: a URL, a libpq keyword string, or a pg.ClientConfig. */

@@ -1,11 +1,11 @@
 import type pg from 'pg'
+import { within } from '../../../shared/async/deadline.js'
 import type { SessionSettings } from '../../../shared/session/session-settings.js'
 import type { ClientSession } from '../../clients/client-session.js'
 import { PooledClient } from '../../clients/pooled-client.js'
-import { within } from '../../deadline.js'
 import type { ProducerContext } from '../producer.js'
 import { ClientSource } from './client-source.js'
-import type { Deliver, Feed, Source } from './own-source.js'
+import type { Deliver, Feed, Source } from './source.js'
 
 /** A client of a user's pool, in a read-only transaction of ours with one snapshot. */
 export class PoolSource implements Source {

@@ -1,27 +1,23 @@
 import type pg from 'pg'
-import { CopyError, type CopyPhase } from '../../../shared/errors/errors.js'
+import { within } from '../../../shared/async/deadline.js'
+import type { CopyPhase } from '../../../shared/errors/codes.js'
+import { CopyError } from '../../../shared/errors/errors.js'
 import type { Examined } from '../../../shared/liveness/slowness.js'
 import type { CopyCommand } from '../../../shared/session/copy-command.js'
 import { checkStatement, rowsOfTag } from '../../../shared/session/copy-statement.js'
+import type { StatementSession } from '../../../shared/session/session.js'
 import { checkSettings, type SessionSettings } from '../../../shared/session/session-settings.js'
 import { asideMs, startedTooLate } from '../../../shared/session/step-deadlines.js'
 import { cancelRequest } from '../../../shared/wire/cancel-request.js'
 import { checkClient, isPool } from '../../clients/client-check.js'
-import { within } from '../../deadline.js'
 import type { Producer, ProducerContext, ProducerEnd } from '../producer.js'
 import type { ProducerStream } from '../producer-stream.js'
 import { ClientSource } from './client-source.js'
 import { CopyOutIntake } from './copy-out-intake.js'
 import { unlessLocked } from './lock-timeout.js'
-import {
-  type Deliver,
-  type Feed,
-  OwnSource,
-  type OwnSourceOptions,
-  type Source,
-  type StatementSession,
-} from './own-source.js'
+import { OwnSource, type OwnSourceOptions } from './own-source.js'
 import { PoolSource } from './pool-source.js'
+import type { Deliver, Feed, Source } from './source.js'
 
 /** A source on a connection of ours. */
 export interface FromConnection extends OwnSourceOptions {

@@ -1,3 +1,5 @@
+import type { CopyError } from '../errors/errors.js'
+
 /**
  * Waits for `work` until the signal fires; what comes of it afterwards is nobody's business.
  * @throws what `work` throws; the signal's reason
@@ -28,6 +30,29 @@ export const within = async (work: Promise<unknown>, ms: number): Promise<boolea
   )
   try {
     return await Promise.race([settled, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * What `work` comes to, unless that takes longer.
+ * @param limitMs 0 for no limit
+ * @param late called when the time is over, of which it makes the error; what comes of `work` then is nobody's business
+ * @throws what `work` throws, what `late` makes
+ */
+export const withinLimit = async <T>(
+  work: Promise<T>,
+  limitMs: number,
+  late: () => CopyError,
+): Promise<T> => {
+  if (limitMs === 0) return work
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), limitMs)
+  })
+  try {
+    return await Promise.race([work, over])
   } finally {
     clearTimeout(timer)
   }

@@ -1,0 +1,34 @@
+import type { ReceiverCommand } from '../../shared/messages/messages.js'
+import type { RingTicket } from '../../shared/ring/reader.js'
+import { ReceiverLife, type Report } from '../../shared/runner/receiver-runner.js'
+import type { Target } from '../../shared/runner/target.js'
+import type { ServerEvent } from '../../shared/session/server-events.js'
+import type { LifeEnd, ReceiverLink } from './link.js'
+
+/** A life on the main thread: what a user's function throws arrives as it was thrown. */
+export class LocalLink implements ReceiverLink {
+  readonly server = undefined
+  readonly over: Promise<LifeEnd>
+  readonly #life: ReceiverLife
+  #kill: () => void = () => undefined
+
+  constructor(
+    makeTarget: (event: (event: ServerEvent) => void) => Target,
+    ticket: RingTicket,
+    heard: (report: Report) => void,
+  ) {
+    this.#life = new ReceiverLife(() => makeTarget((event) => heard({ type: 'event', event })), ticket, heard)
+    const killed = new Promise<LifeEnd>((resolve) => {
+      this.#kill = () => resolve('killed')
+    })
+    this.over = Promise.race([this.#life.over.then(() => 'ended' as const), killed])
+  }
+
+  send(command: ReceiverCommand): void {
+    this.#life.obey(command)
+  }
+
+  kill(): void {
+    this.#kill()
+  }
+}

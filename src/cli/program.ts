@@ -4,7 +4,7 @@ import { COMMANDS } from './commands/commands.js'
 import { EXIT } from './shell/exit-status.js'
 import { withoutSecrets } from './shell/secrets.js'
 import type { Shell } from './shell/shell.js'
-import { wrong } from './shell/usage.js'
+import { usageError } from './shell/usage.js'
 
 const TOP_EXAMPLES = `
 Examples:
@@ -42,13 +42,13 @@ export const runProgram = async (args: readonly string[], shell: Shell): Promise
     })
   }
   for (const command of program.commands) command.helpOption('-h, --help', 'print this help')
-  if (args.length === 0) throw wrong('a command is missing, such as copy')
+  if (args.length === 0) throw usageError('a command is missing, such as copy')
   try {
     await program.parseAsync(apart(args), { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return EXIT.all
-    throw wrong(sentence(error, args[0] ?? ''))
+    throw usageError(sentence(error, args[0] ?? ''))
   }
   return status
 }

@@ -1,10 +1,10 @@
 import { type MessagePort, threadId } from 'node:worker_threads'
 import { toErrorRecord } from '../shared/errors/error-record.js'
-import { startBeat } from '../shared/liveness/heartbeat.js'
+import { startHeartbeat } from '../shared/liveness/heartbeat.js'
 import { checkCommand } from '../shared/messages/message-validation.js'
 import type { ReceiverPlan, ReceiverReport } from '../shared/messages/messages.js'
 import type { RingTicket } from '../shared/ring/reader.js'
-import { ReceiverLife, type Report } from '../shared/runner/receiver-runner.js'
+import { ReceiverRunner, type Report } from '../shared/runner/receiver-runner.js'
 import { makeTarget } from './targets/make-target.js'
 
 /** One task of the pool: one receiver's whole life. */
@@ -23,17 +23,17 @@ export default async function receiverWorker({ port, ticket, plan, beat }: Recei
     if (report.type !== 'fault') post(report)
     else post({ type: 'fault', error: toErrorRecord(report.cause), resumable: report.resumable })
   }
-  const endBeat = startBeat(beat)
+  const endBeat = startHeartbeat(beat)
   post({ type: 'started', threadId })
   try {
-    const life = new ReceiverLife(
+    const life = new ReceiverRunner(
       () => makeTarget(plan, (event) => post({ type: 'event', event })),
       ticket,
       report,
     )
     port.on('message', (message: unknown) => {
       try {
-        life.obey(checkCommand(message))
+        life.handle(checkCommand(message))
       } catch (cause) {
         report({ type: 'fault', cause, resumable: false })
       }

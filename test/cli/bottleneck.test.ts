@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HolderWatch, holderText } from '../../src/cli/progress/bottleneck.js'
+import { BottleneckDetector, holderText } from '../../src/cli/progress/bottleneck.js'
 import { Rates } from '../../src/cli/progress/rates.js'
 import type { CopyStats, ReceiverState } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
@@ -112,7 +112,7 @@ const statsOf = (...receivers: [name: string, lagMib: number, state?: ReceiverSt
 })
 
 const lookedAt = (stats: CopyStats): string => {
-  const watch = new HolderWatch()
+  const watch = new BottleneckDetector()
   for (let i = 0; i < 20; i++) watch.look(stats)
   const holder = watch.look(stats)
   return holder === undefined ? 'nobody' : holderText(holder, stats.receivers.length)
@@ -128,7 +128,7 @@ test('who holds the others back is told by how full the ring is for whom', () =>
 })
 
 test('one look that is out of line changes nothing', () => {
-  const watch = new HolderWatch()
+  const watch = new BottleneckDetector()
   for (let i = 0; i < 20; i++) watch.look(statsOf(['a', 31], ['b', 0]))
   assert.deepEqual(watch.look(statsOf(['a', 0], ['b', 31])), { kind: 'target', names: ['a'] })
 })

@@ -131,7 +131,10 @@ test('threads load pg from the bundle, but where another version of it or of its
 
 test('a stack names the TypeScript source', async () => {
   const text = `import { copy } from 'copyman'\nawait copy({ from: [], to: 1 }).catch(({ stack }) => console.log(stack))`
-  assert.match(await runProgram('stack.mjs', text, '--enable-source-maps'), /src\/main\/copy\.ts:\d+/)
+  assert.match(
+    await runProgram('stack.mjs', text, '--enable-source-maps'),
+    /src\/main\/manager\/copy\.ts:\d+/,
+  )
 })
 
 test('the command runs', async () => {

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { splitFragment } from '../request/target-url.js'
-import { wholeNumber, wrong } from '../shell/usage.js'
+import { usageError, wholeNumber } from '../shell/usage.js'
 
 /** As commander gives them. */
 export interface BenchFlags {
@@ -58,7 +58,7 @@ export const readBench = (flags: BenchFlags): BenchRequest => {
   const receivers = wanted.split(',').map((text) => wholeNumber('--receivers', text.trim(), 1, most))
   for (const url of [...to, ...(from === undefined ? [] : [from])]) {
     if (splitFragment(url, '--to').table !== undefined) {
-      throw wrong('bench makes its own rows and temporary tables: leave out what follows #')
+      throw usageError('bench makes its own rows and temporary tables: leave out what follows #')
     }
   }
   return {

@@ -1,6 +1,6 @@
 import { type ConnectionInput, Connector } from '../../index.js'
 import { columnPairs, type SourceFacts, typesOf } from './catalog/columns.js'
-import { columnList, copiedFrom, type Format } from './catalog/copy-source.js'
+import { columnList, copySource, type Format } from './catalog/copy-source.js'
 import type { Readable, TableFacts } from './catalog/facts.js'
 import type { Finding } from './catalog/finding.js'
 import { type EndOptions, type InspectedEnd, inspectEnd } from './catalog/inspect-end.js'
@@ -106,7 +106,7 @@ const report = (
     source: from,
     targets,
     format: formatOf(request, facts, compared.columns, targets),
-    copiedFrom: facts && compared.columns && copiedFrom(facts, compared.columns),
+    copiedFrom: facts && compared.columns && copySource(facts, compared.columns),
     estimate: source?.found?.estimate,
   }
 }

@@ -63,7 +63,7 @@ const copyCommand = async (request: CopyRequest, shell: Shell): Promise<number> 
     if (!(error instanceof CopyError) || error.code === 'COPY_OPTION') throw error
     return reporter.notBegun(request, [], error, shell.interrupts.status)
   }
-  reporter.found(plan)
+  reporter.planned(plan)
   if (request.dryRun) {
     printPlan(plan, shell.output)
     return plan.leftOut.length === 0 ? EXIT.all : EXIT.none

@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
-import { wrong } from '../shell/usage.js'
+import { usageError } from '../shell/usage.js'
 
 export type Compression = 'gzip' | 'zstd'
 
@@ -31,7 +31,7 @@ const { createZstdCompress, createZstdDecompress } = zlib as typeof zlib & {
 
 const zstd = (make: (() => Transform) | undefined, path: string, instead: string): Transform => {
   if (make !== undefined) return make()
-  throw wrong(
+  throw usageError(
     `${path}: this Node (${process.version}) has no zstd; take Node 22.15 or newer, gzip, or the program: ${instead}`,
   )
 }

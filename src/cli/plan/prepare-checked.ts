@@ -3,7 +3,7 @@ import { checkFault } from '../check/check-fault.js'
 import type { CheckReport } from '../check/report/check-report.js'
 import { runCheck } from '../check/run-check.js'
 import type { CopyRequest, FileRequest, Format, ServerRequest } from '../request/copy-request.js'
-import { wrong } from '../shell/usage.js'
+import { usageError } from '../shell/usage.js'
 import { checkRequest } from './check-request.js'
 import { type CopyPlan, type Estimate, type LeftOut, planServer, sourceStatement } from './plan.js'
 
@@ -19,7 +19,7 @@ export const prepareChecked = async (
   signal: AbortSignal,
 ): Promise<CopyPlan> => {
   const report = await checked(request, signal)
-  if (report.status === 2) throw wrong(usageOf(report))
+  if (report.status === 2) throw usageError(usageOf(report))
   const fault = report.source && checkFault(report.source)
   if (fault !== undefined) throw fault
   const { format, why } = report.format

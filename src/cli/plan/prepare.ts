@@ -3,11 +3,11 @@ import { access, stat } from 'node:fs/promises'
 import type { CopyRequest } from '../request/copy-request.js'
 import { knownFormat, whyKnown } from '../request/known-format.js'
 import type { Shell } from '../shell/shell.js'
-import { wrong } from '../shell/usage.js'
+import { usageError } from '../shell/usage.js'
 import { messageOf } from '../text/message-of.js'
 import { type CopyPlan, type Estimate, planServer, sourceStatement } from './plan.js'
 import { prepareChecked } from './prepare-checked.js'
-import { askSourceTable, copiedFrom } from './source-table.js'
+import { askSourceTable, copySource } from './source-table.js'
 
 const UNKNOWN: Estimate = { rows: 0, bytes: 0 }
 
@@ -32,7 +32,7 @@ export const prepare = async (request: CopyRequest, shell: Shell): Promise<CopyP
     case 'table': {
       const found = await askSourceTable(source.connection, source.table, signal)
       const estimate = found === undefined ? UNKNOWN : { rows: Math.max(0, found.rows), bytes: found.bytes }
-      const what = copiedFrom(source.table, found)
+      const what = copySource(source.table, found)
       return { ...plan, sourceStatement: sourceStatement(what, request, format), estimate }
     }
     case 'query': {
@@ -54,6 +54,6 @@ const sizeOf = async (path: string): Promise<Estimate> => {
     if (found.isDirectory()) throw new Error(`${path} is a folder`)
     return { rows: 0, bytes: found.isFile() ? found.size : 0 }
   } catch (error) {
-    throw wrong(`--file: ${messageOf(error)}`)
+    throw usageError(`--file: ${messageOf(error)}`)
   }
 }

@@ -1,5 +1,5 @@
 import type { ConnectionInput } from '../../index.js'
-import { ask } from '../sql/query-value.js'
+import { queryValue } from '../sql/query-value.js'
 import { literal } from '../sql/quote.js'
 
 /** What the source's catalog says about the table to read. */
@@ -32,11 +32,11 @@ export const askSourceTable = async (
       'rows', CASE WHEN t.relkind = 'p' THEN (SELECT sum(reltuples) FROM (${LEAVES}) AS l) ELSE t.reltuples END,
       'bytes', CASE WHEN t.relkind = 'p' THEN (SELECT sum(bytes) FROM (${LEAVES}) AS l) ELSE pg_table_size(t.oid) END)
     FROM pg_class AS t WHERE t.oid = to_regclass(${literal(table)})`
-  const found = (await ask(connection, query, signal)) as SourceTable | undefined
+  const found = (await queryValue(connection, query, signal)) as SourceTable | undefined
   if (found === undefined) return undefined
   return { kind: found.kind, rows: Number(found.rows ?? -1), bytes: Number(found.bytes ?? 0) }
 }
 
 /** What stands between COPY and TO. */
-export const copiedFrom = (table: string, found: SourceTable | undefined): string =>
+export const copySource = (table: string, found: SourceTable | undefined): string =>
   found === undefined || NAMED.includes(found.kind) ? table : `(SELECT * FROM ${table})`

@@ -1,5 +1,5 @@
 import type { ConnectionInput } from '../../index.js'
-import { ask } from '../sql/query-value.js'
+import { queryValue } from '../sql/query-value.js'
 import { literal } from '../sql/quote.js'
 
 /** What keeps a target from taking more: its server, a lock there, or the network before it. */
@@ -63,7 +63,7 @@ export class Probe {
     try {
       const query = `SELECT json_build_object('type', wait_event_type, 'event', wait_event) FROM pg_stat_activity
         WHERE state = 'active' AND query = ${literal(probed.statement)} ORDER BY query_start DESC LIMIT 1`
-      const activity = (await ask(probed.connection, query, this.#signal)) as Activity | undefined
+      const activity = (await queryValue(probed.connection, query, this.#signal)) as Activity | undefined
       if (activity !== undefined && suspect === this.#suspect) {
         this.#answers = [...this.#answers, obstacleOf(activity)].slice(-ANSWERS)
       }

@@ -33,7 +33,7 @@ export const isTaking = ({ state, lagBytes }: Pick<ReceiverStats, 'state' | 'lag
   state === 'receiving' || (state === 'completing' && lagBytes > 0)
 
 /** Finds out who holds the others back, by looking again and again. */
-export class HolderWatch {
+export class BottleneckDetector {
   readonly #fill = new Map<string, number>()
   #utilization: EventLoopUtilization = performance.eventLoopUtilization()
   #busy = 0

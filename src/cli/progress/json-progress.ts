@@ -10,10 +10,10 @@ export class JsonProgress implements Progress {
   readonly #timer: NodeJS.Timeout
 
   constructor(output: Output, views: Views) {
-    views.look()
-    this.#looking = setInterval(() => views.look(), LOOK_MS)
+    views.snapshot()
+    this.#looking = setInterval(() => views.snapshot(), LOOK_MS)
     this.#timer = setInterval(() => {
-      const { holder, ...view } = views.look()
+      const { holder, ...view } = views.snapshot()
       output.json({ type: 'progress', ...(rounded(view) as object), heldBackBy: holder ?? null })
     }, EVERY_MS)
   }

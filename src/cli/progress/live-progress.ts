@@ -24,11 +24,11 @@ export class LiveProgress implements Progress {
     this.#output = output
     this.#views = views
     this.#hasRows = hasRows
-    this.#view = views.look()
+    this.#view = views.snapshot()
     output.drawAlso({ clear: () => this.#log.clear(), draw: () => this.#draw() })
     this.#draw()
     this.#timer = setInterval(() => {
-      this.#view = this.#views.look()
+      this.#view = this.#views.snapshot()
       this.#draw()
     }, REDRAW_MS)
   }

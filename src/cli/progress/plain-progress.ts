@@ -19,8 +19,8 @@ export class PlainProgress implements Progress {
     this.#output = output
     this.#views = views
     this.#hasRows = hasRows
-    views.look()
-    this.#looking = setInterval(() => views.look(), LOOK_MS)
+    views.snapshot()
+    this.#looking = setInterval(() => views.snapshot(), LOOK_MS)
     this.#timer = setTimeout(() => this.#show(), FIRST_MS)
   }
 
@@ -31,7 +31,7 @@ export class PlainProgress implements Progress {
 
   #show(): void {
     const style = { columns: COLUMNS, hasRows: this.#hasRows, styled: this.#output.styled.bind(this.#output) }
-    const view = this.#views.look()
+    const view = this.#views.snapshot()
     this.#output.tell([...receiverLines(view, style), totalLine(view, style)].join('\n'))
     this.#timer = setTimeout(() => this.#show(), EVERY_MS)
   }

@@ -1,6 +1,6 @@
 import type { CopyStats, ReceiverState } from '../../index.js'
 import type { Estimate } from '../plan/plan.js'
-import { type Holder, HolderWatch, isTaking } from './bottleneck.js'
+import { BottleneckDetector, type Holder, isTaking } from './bottleneck.js'
 import type { Probe } from './bottleneck-probe.js'
 import { Rates } from './rates.js'
 
@@ -49,13 +49,13 @@ const MOST_SHARE = 0.99
 export class Views {
   readonly #source: ViewSource
   readonly #rates = new Rates()
-  readonly #holders = new HolderWatch()
+  readonly #holders = new BottleneckDetector()
 
   constructor(source: ViewSource) {
     this.#source = source
   }
 
-  look(now = performance.now()): View {
+  snapshot(now = performance.now()): View {
     const stats = this.#source.stats()
     const share = this.#share(stats)
     const rate = this.#rates.of('', { bytes: stats.bytes, messages: stats.messages, share: 0 }, now)

@@ -53,7 +53,7 @@ export class Reporter {
     else if (!this.#quiet) this.#output.tell(`copyman: ${printable(name)}: ${slownessText(slowness)}`)
   }
 
-  noMoreNotices(name: string): void {
+  noticesSuppressed(name: string): void {
     if (!this.#json && !this.#quiet)
       this.#output.tell(`copyman: ${printable(name)}: further notices are not shown`)
   }
@@ -72,7 +72,7 @@ export class Reporter {
   }
 
   /** What was found before the copy: targets that are left out, and what may be a mistake. */
-  found({ leftOut, warnings }: CopyPlan): void {
+  planned({ leftOut, warnings }: CopyPlan): void {
     for (const { name, code, message } of warnings) {
       if (this.#json) this.#output.json({ type: 'warning', receiver: name, code, message })
       else if (!this.#quiet) this.#output.warn(`${printable(name)}: ${printable(message)}`)

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { ConnectionInput } from '../../index.js'
-import { oneOf, wholeNumber, wrong } from '../shell/usage.js'
+import { oneOf, usageError, wholeNumber } from '../shell/usage.js'
 import { quoteTable } from '../sql/table-name.js'
 import { type CopyRequest, isStandardOutput, type SourceRequest, type TargetRequest } from './copy-request.js'
 import type { Settings, TargetSettings } from './settings.js'
@@ -22,15 +22,15 @@ export const buildRequest = (settings: Settings): CopyRequest => {
   const format = oneOf('--format', settings.format ?? 'auto', FORMATS)
   const { header = false, truncate = false, freeze = false, analyze = false } = settings
   if (header && format !== 'csv' && format !== 'auto')
-    throw wrong(`--header is for CSV, not for --format ${format}`)
+    throw usageError(`--header is for CSV, not for --format ${format}`)
   if (freeze && !truncate) {
-    throw wrong(
+    throw usageError(
       '--freeze needs --truncate: PostgreSQL freezes rows only in a table emptied in the same transaction',
     )
   }
   const retry = wholeNumber('--retry', settings.retry ?? 0, 0, MAX_RETRIES)
   if (retry > 0 && source.kind === 'file' && source.path === '-') {
-    throw wrong('--retry reads the source once more, and standard input can be read only once')
+    throw usageError('--retry reads the source once more, and standard input can be read only once')
   }
   return {
     source,
@@ -55,18 +55,18 @@ export const buildRequest = (settings: Settings): CopyRequest => {
 
 const buildSource = ({ from, table, query, file }: Settings): SourceRequest => {
   if ([table, query, file].filter((given) => given !== undefined).length !== 1) {
-    throw wrong('give one of --table, --query and --file: what to read')
+    throw usageError('give one of --table, --query and --file: what to read')
   }
   if (file !== undefined) {
-    if (from !== undefined) throw wrong('--file is read without a server: leave out --from')
-    if (file === '') throw wrong('--file: the path is missing')
+    if (from !== undefined) throw usageError('--file is read without a server: leave out --from')
+    if (file === '') throw usageError('--file: the path is missing')
     return { kind: 'file', path: file }
   }
-  if (from === '') throw wrong(`--from is empty; ${EMPTY}`)
+  if (from === '') throw usageError(`--from is empty; ${EMPTY}`)
   if (from === undefined)
-    throw wrong('--from is missing: the URL of the source, such as postgres://ann@db1/app')
+    throw usageError('--from is missing: the URL of the source, such as postgres://ann@db1/app')
   if (typeof from === 'string' && from.includes('#') && splitFragment(from, '--from').table !== undefined) {
-    throw wrong('--from: the table to read is given by --table, not after #')
+    throw usageError('--from: the table to read is given by --table, not after #')
   }
   if (query !== undefined) return { kind: 'query', connection: from, query: checkQuery(query) }
   return { kind: 'table', connection: from, table: quoteTable(table as string, '--table') }
@@ -75,16 +75,17 @@ const buildSource = ({ from, table, query, file }: Settings): SourceRequest => {
 /** COPY takes the query in parentheses. */
 const checkQuery = (query: string): string => {
   const text = query.trim().replace(/;+$/, '')
-  if (text === '') throw wrong('--query is empty')
+  if (text === '') throw usageError('--query is empty')
   return text
 }
 
 const buildTargets = (settings: Settings, source: SourceRequest): TargetRequest[] => {
   const { to = [], toTable, table } = settings
-  if (to.length === 0) throw wrong('--to is missing: the URL of a target, such as postgres://ann@db2/app')
+  if (to.length === 0)
+    throw usageError('--to is missing: the URL of a target, such as postgres://ann@db2/app')
   const targets = to.map((one, i) => buildTarget(one, i, toTable ?? table))
   if (settings.json && targets.some(isStandardOutput)) {
-    throw wrong('--json and --to file:- both print on standard output')
+    throw usageError('--json and --to file:- both print on standard output')
   }
   refuseSame(targets, source)
   return withOwnNames(targets)
@@ -98,7 +99,7 @@ const buildTarget = (given: string | TargetSettings, i: number, table: string | 
   }
   let connection = settings.connection as ConnectionInput
   const text = typeof connection === 'string' ? connection : undefined
-  if (text?.trim() === '') throw wrong(`--to number ${i + 1} is empty; ${EMPTY}`)
+  if (text?.trim() === '') throw usageError(`--to number ${i + 1} is empty; ${EMPTY}`)
   const name =
     settings.name ?? (text === undefined ? configName(connection) : serverName(text)) ?? `target ${i + 1}`
   const option = `--to ${name}`
@@ -110,7 +111,7 @@ const buildTarget = (given: string | TargetSettings, i: number, table: string | 
   }
   wanted ??= table
   if (wanted === undefined) {
-    throw wrong(
+    throw usageError(
       `${option}: the table to load is missing; give --to-table, or name it behind the URL: …#events`,
     )
   }
@@ -155,8 +156,9 @@ const refuseSame = (targets: readonly TargetRequest[], source: SourceRequest): v
   const first = [...seen][0]
   for (const target of targets) {
     const same = target.kind === 'file' ? resolve(target.path) : identity(target.connection, target.table)
-    if (same === first) throw wrong(`--to ${target.name} is the source itself`)
-    if (seen.has(same)) throw wrong(`--to ${target.name} is given twice: every row would be loaded twice`)
+    if (same === first) throw usageError(`--to ${target.name} is the source itself`)
+    if (seen.has(same))
+      throw usageError(`--to ${target.name} is given twice: every row would be loaded twice`)
     seen.add(same)
   }
 }
@@ -172,7 +174,7 @@ const lagSeconds = (text: string): number | undefined => {
   const match = /^drop:(\d+(?:\.\d+)?)$/.exec(text)
   const seconds = Number(match?.[1])
   if (match === null || seconds === 0) {
-    throw wrong(`--lag must be block, or drop:SECONDS such as drop:30, not ${JSON.stringify(text)}`)
+    throw usageError(`--lag must be block, or drop:SECONDS such as drop:30, not ${JSON.stringify(text)}`)
   }
   return seconds
 }

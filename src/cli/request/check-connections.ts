@@ -1,6 +1,6 @@
 import { CopyError, StatementProducer, StatementReceiver } from '../../index.js'
 import { FileReceiver } from '../files/file-receiver.js'
-import { wrong } from '../shell/usage.js'
+import { usageError } from '../shell/usage.js'
 import type { ServerRequest, SourceRequest, TargetRequest } from './copy-request.js'
 
 /** The library names its own options; the user knows the flag. */
@@ -9,7 +9,7 @@ export const forOption = <T>(option: string, make: () => T): T => {
     return make()
   } catch (error) {
     if (!(error instanceof CopyError) || error.code !== 'COPY_OPTION') throw error
-    throw wrong(error.message.replace(/^(from|to)(\.(connection|statement))?/, option))
+    throw usageError(error.message.replace(/^(from|to)(\.(connection|statement))?/, option))
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { CONNECTION_FIELDS } from '../../index.js'
-import { wrong } from '../shell/usage.js'
+import { usageError } from '../shell/usage.js'
 import { messageOf } from '../text/message-of.js'
 import type { Settings } from './settings.js'
 
@@ -44,18 +44,18 @@ export const readConfigFile = async (path: string): Promise<Settings> => {
   try {
     text = await readFile(path, 'utf8')
   } catch (error) {
-    throw wrong(`--config: ${messageOf(error)}`)
+    throw usageError(`--config: ${messageOf(error)}`)
   }
   const found = extname(path) === '.json' ? parseJson(text, path) : await parseYaml(text, path)
-  if (!isRecord(found)) throw wrong(`${path}: settings are expected, such as "table: events"`)
+  if (!isRecord(found)) throw usageError(`${path}: settings are expected, such as "table: events"`)
   const settings: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(found)) {
     const name = key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
     if (!isSetting(name)) {
       const known = Object.keys(SHAPES).join(', ')
-      throw wrong(`${path}: there is no setting ${JSON.stringify(key)}; there are ${known}`)
+      throw usageError(`${path}: there is no setting ${JSON.stringify(key)}; there are ${known}`)
     }
-    if (name in settings) throw wrong(`${path}: ${name} is given twice`)
+    if (name in settings) throw usageError(`${path}: ${name} is given twice`)
     settings[name] = checked(value, SHAPES[name], `${path}: ${key}`)
   }
   return settings
@@ -69,24 +69,24 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const checked = (value: unknown, shape: Shape, where: string): unknown => {
   switch (shape) {
     case 'text':
-      if (typeof value !== 'string') throw wrong(`${where} must be text`)
+      if (typeof value !== 'string') throw usageError(`${where} must be text`)
       return value
     case 'flag':
-      if (typeof value !== 'boolean') throw wrong(`${where} must be true or false`)
+      if (typeof value !== 'boolean') throw usageError(`${where} must be true or false`)
       return value
     case 'number':
-      if (typeof value !== 'number') throw wrong(`${where} must be a number`)
+      if (typeof value !== 'number') throw usageError(`${where} must be a number`)
       return String(value)
     case 'texts': {
       const list = Array.isArray(value) ? value : [value]
       if (list.some((one) => typeof one !== 'string'))
-        throw wrong(`${where} must be text, or a list of texts`)
+        throw usageError(`${where} must be text, or a list of texts`)
       return list
     }
     case 'connection':
       return connection(value, where)
     case 'targets':
-      if (!Array.isArray(value)) throw wrong(`${where} must be a list`)
+      if (!Array.isArray(value)) throw usageError(`${where} must be a list`)
       return value.map((one, i) => target(one, `${where}[${i}]`))
     default:
       throw new TypeError(`unknown shape ${String(shape satisfies never)}`)
@@ -95,7 +95,7 @@ const checked = (value: unknown, shape: Shape, where: string): unknown => {
 
 const connection = (value: unknown, where: string): unknown => {
   if (typeof value !== 'string' && !isRecord(value)) {
-    throw wrong(`${where} must be a URL, libpq keywords, or an object with host, port, user, database`)
+    throw usageError(`${where} must be a URL, libpq keywords, or an object with host, port, user, database`)
   }
   if (isRecord(value)) checkFields(value, where)
   return value
@@ -106,28 +106,31 @@ const NOT_TEXT = ['port', 'connect_timeout', 'ssl']
 const checkFields = (given: Record<string, unknown>, where: string): void => {
   for (const [key, value] of Object.entries(given)) {
     if (!CONNECTION_FIELDS.includes(key)) {
-      throw wrong(`${where}: there is no ${JSON.stringify(key)}; there are ${CONNECTION_FIELDS.join(', ')}`)
+      throw usageError(
+        `${where}: there is no ${JSON.stringify(key)}; there are ${CONNECTION_FIELDS.join(', ')}`,
+      )
     }
     if (!NOT_TEXT.includes(key) && typeof value !== 'string')
-      throw wrong(`${where}.${key} must be text, in quotes if it looks like a number`)
+      throw usageError(`${where}.${key} must be text, in quotes if it looks like a number`)
   }
 }
 
 const target = (value: unknown, where: string): unknown => {
   if (typeof value === 'string') return value
-  if (!isRecord(value)) throw wrong(`${where} must be a URL, or an object with ${TARGET_KEYS.join(', ')}`)
+  if (!isRecord(value))
+    throw usageError(`${where} must be a URL, or an object with ${TARGET_KEYS.join(', ')}`)
   for (const key of Object.keys(value)) {
     if (!TARGET_KEYS.includes(key)) {
-      throw wrong(`${where}: there is no ${JSON.stringify(key)}; there are ${TARGET_KEYS.join(', ')}`)
+      throw usageError(`${where}: there is no ${JSON.stringify(key)}; there are ${TARGET_KEYS.join(', ')}`)
     }
   }
   if ((value.connection === undefined) === (value.file === undefined)) {
-    throw wrong(`${where} needs either connection or file`)
+    throw usageError(`${where} needs either connection or file`)
   }
   if (value.connection !== undefined) connection(value.connection, `${where}.connection`)
   for (const key of ['name', 'table', 'file']) {
     if (value[key] !== undefined && typeof value[key] !== 'string')
-      throw wrong(`${where}.${key} must be text`)
+      throw usageError(`${where}.${key} must be text`)
   }
   return value
 }
@@ -138,7 +141,7 @@ const parseJson = (text: string, path: string): unknown => {
   } catch (error) {
     const at = /position (\d+)/.exec(messageOf(error))?.[1]
     const line = at === undefined ? '' : ` at line ${text.slice(0, Number(at)).split('\n').length}`
-    throw wrong(`${path} is not JSON${line}`)
+    throw usageError(`${path} is not JSON${line}`)
   }
 }
 
@@ -150,11 +153,11 @@ const parseYaml = async (text: string, path: string): Promise<unknown> => {
   const [error] = document.errors
   if (error !== undefined) {
     const { line, col } = lines.linePos(error.pos[0])
-    throw wrong(`${path} is not YAML at line ${line}, column ${col} (${error.code})`)
+    throw usageError(`${path} is not YAML at line ${line}, column ${col} (${error.code})`)
   }
   try {
     return document.toJS()
   } catch {
-    throw wrong(`${path}: an alias in it has no anchor, or there are too many`)
+    throw usageError(`${path}: an alias in it has no anchor, or there are too many`)
   }
 }

@@ -1,4 +1,4 @@
-import { wrong } from '../shell/usage.js'
+import { usageError } from '../shell/usage.js'
 
 const FILE = 'file:'
 const DEFAULT_PORT = '5432'
@@ -7,7 +7,7 @@ const DEFAULT_PORT = '5432'
 export const pathOf = (text: string): string | undefined => {
   if (!text.startsWith(FILE)) return undefined
   const path = text.slice(FILE.length).replace(/^\/\/(?=\/)/, '')
-  if (path === '') throw wrong('--to file:PATH: the path is missing')
+  if (path === '') throw usageError('--to file:PATH: the path is missing')
   return path
 }
 
@@ -23,12 +23,12 @@ export const splitFragment = (
   if (at < 0) return { url: text }
   const fragment = text.slice(at + 1)
   if (fragment.includes('@')) {
-    throw wrong(`${option}: in the user or password of a URL, # is written %23`)
+    throw usageError(`${option}: in the user or password of a URL, # is written %23`)
   }
   try {
     return { url: text.slice(0, at), table: decodeURIComponent(fragment) }
   } catch {
-    throw wrong(`${option}: in the table's name after #, % is written %25`)
+    throw usageError(`${option}: in the table's name after #, % is written %25`)
   }
 }
 

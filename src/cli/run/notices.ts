@@ -12,7 +12,7 @@ export const tellServerEvents = (manager: CopyManager, reporter: Reporter): void
     const times = (told.get(name) ?? 0) + 1
     told.set(name, times)
     if (times <= MOST_NOTICES) reporter.notice(name, notice)
-    if (times === MOST_NOTICES) reporter.noMoreNotices(name)
+    if (times === MOST_NOTICES) reporter.noticesSuppressed(name)
   })
   manager.on('slow', (slowness, receiver) => reporter.slow(receiver ?? manager.producer.name, slowness))
 }

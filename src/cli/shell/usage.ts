@@ -1,13 +1,13 @@
 import { CopyError } from '../../index.js'
 
 /** Wrong usage: names the option, what is wrong with it, and what would be right. Never a value that may hold a secret. */
-export const wrong = (message: string): CopyError => new CopyError('COPY_OPTION', message)
+export const usageError = (message: string): CopyError => new CopyError('COPY_OPTION', message)
 
 /** @throws CopyError COPY_OPTION unless the value is one of these */
 export const oneOf = <T extends string>(option: string, value: string, legal: readonly T[]): T => {
   const found = legal.find((word) => word === value)
   if (found === undefined) {
-    throw wrong(`${option} must be one of ${legal.join(', ')}, not ${JSON.stringify(value)}`)
+    throw usageError(`${option} must be one of ${legal.join(', ')}, not ${JSON.stringify(value)}`)
   }
   return found
 }
@@ -17,7 +17,7 @@ export const wholeNumber = (option: string, value: string | number, min: number,
   const number = typeof value === 'number' ? value : /^\d+$/.test(value) ? Number(value) : Number.NaN
   if (!Number.isInteger(number) || number < min || number > max) {
     const range = `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
-    throw wrong(`${option} must be a whole number from ${range}, not ${JSON.stringify(value)}`)
+    throw usageError(`${option} must be a whole number from ${range}, not ${JSON.stringify(value)}`)
   }
   return number
 }

@@ -9,7 +9,7 @@ const RING = { slots: 4, slotBytes: 64 * 1024 }
  * @returns the value; undefined when there is no row, or it is null
  * @throws CopyFailed, CopyAborted
  */
-export const ask = async (
+export const queryValue = async (
   connection: ConnectionInput,
   query: string,
   signal: AbortSignal,

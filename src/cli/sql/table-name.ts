@@ -1,4 +1,4 @@
-import { wrong } from '../shell/usage.js'
+import { usageError } from '../shell/usage.js'
 
 /** PostgreSQL cuts longer names with a NOTICE only, and then another table is loaded. */
 const MAX_NAME_BYTES = 63
@@ -17,13 +17,15 @@ export const quoteTable = (name: string, option: string): string => {
   for (;;) {
     const match = PART.exec(name)
     if (match === null) {
-      throw wrong(`${option}: the quotes of ${JSON.stringify(name)} do not match; write "" for one quote`)
+      throw usageError(
+        `${option}: the quotes of ${JSON.stringify(name)} do not match; write "" for one quote`,
+      )
     }
     parts.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? '')
     if (match[3] === '') break
   }
   if (parts.length > 2) {
-    throw wrong(
+    throw usageError(
       `${option}: ${JSON.stringify(name)} has ${parts.length} parts; a table is NAME or SCHEMA.NAME, and a part that holds a dot is quoted`,
     )
   }
@@ -33,7 +35,7 @@ export const quoteTable = (name: string, option: string): string => {
 const quotePart = (part: string, option: string): string => {
   const bytes = Buffer.byteLength(part)
   if (bytes === 0 || bytes > MAX_NAME_BYTES || part.includes('\0')) {
-    throw wrong(
+    throw usageError(
       `${option}: each part of a table name has 1 to ${MAX_NAME_BYTES} bytes, without NUL; ${JSON.stringify(part)} has ${bytes}`,
     )
   }

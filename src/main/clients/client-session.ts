@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
-import { within } from '../../shared/async/deadline.js'
+import { settlesWithin } from '../../shared/async/deadline.js'
 import type { CopyPhase } from '../../shared/errors/codes.js'
 import { CopyError } from '../../shared/errors/errors.js'
 import type { BackendId } from '../../shared/session/backend-id.js'
@@ -123,7 +123,7 @@ export class ClientSession implements StatementSession {
    * Learns how the client stands, without taking a snapshot.
    * @throws CopyError COPY_STATE in a failed transaction; COPY_OPTION naming a setting under which values mean something else
    */
-  async examine(end: 'producer' | 'receiver'): Promise<ClientState> {
+  async check(end: 'producer' | 'receiver'): Promise<ClientState> {
     const needed = end === 'producer' ? NEEDED_OF_PRODUCERS : NEEDED
     const names = [...needed.map(([name]) => name), 'transaction_isolation']
     let status: ClientState['status'] = 'I'
@@ -205,7 +205,7 @@ export class ClientSession implements StatementSession {
   /** Gives the client back to its user. */
   async end(deadlineMs: number): Promise<void> {
     // pg has yet to tell of a socket that was destroyed, by an 'error' that somebody must hear
-    if (this.socket.destroyed) await within(this.closed, deadlineMs)
+    if (this.socket.destroyed) await settlesWithin(this.closed, deadlineMs)
     this.client.off('end', this.#close)
     this.client.off('error', this.#onError)
     this.#stopEvents()

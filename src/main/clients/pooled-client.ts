@@ -1,8 +1,8 @@
 import type pg from 'pg'
-import { unlessAborted, within, withinLimit } from '../../shared/async/deadline.js'
+import { abortable, settlesWithin, withDeadline } from '../../shared/async/deadline.js'
 import { CopyError, messageOf } from '../../shared/errors/errors.js'
 import { beginTransaction, type SessionSettings } from '../../shared/session/session-settings.js'
-import { startedTooLate } from '../../shared/session/step-deadlines.js'
+import { startTimeout } from '../../shared/session/step-deadlines.js'
 import { ClientSession } from './client-session.js'
 
 /** What a server says to a BEGIN inside a transaction. */
@@ -26,9 +26,9 @@ export class PooledClient {
     signal.throwIfAborted()
     const coming = pool.connect()
     try {
-      const inTime = connectMs === 0 || (await unlessAborted(within(coming, connectMs), signal))
+      const inTime = connectMs === 0 || (await abortable(settlesWithin(coming, connectMs), signal))
       if (!inTime) throw new Error(`no client became free within ${connectMs} ms`)
-      return new PooledClient(await unlessAborted(coming, signal))
+      return new PooledClient(await abortable(coming, signal))
     } catch (cause) {
       coming.then(
         (client) => client.release(),
@@ -47,8 +47,8 @@ export class PooledClient {
    * @param startMs 0 for no limit
    */
   begin(sql: string, settings: SessionSettings, startMs: number): Promise<void> {
-    const late = (): CopyError => startedTooLate("the server of the pool's client", startMs)
-    return withinLimit(this.#begin(sql, settings), startMs, late)
+    const late = (): CopyError => startTimeout("the server of the pool's client", startMs)
+    return withDeadline(this.#begin(sql, settings), startMs, late)
   }
 
   async #begin(sql: string, settings: SessionSettings): Promise<void> {
@@ -92,7 +92,7 @@ export class PooledClient {
     const rolledBack = this.client.query('ROLLBACK').then(() => {
       isDone = true
     })
-    await within(rolledBack, deadlineMs)
+    await settlesWithin(rolledBack, deadlineMs)
     return isDone
   }
 }

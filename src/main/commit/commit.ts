@@ -1,7 +1,7 @@
-import { within } from '../../shared/async/deadline.js'
+import { settlesWithin } from '../../shared/async/deadline.js'
 import { CopyError, messageOf } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
-import type { ConnectionData } from '../../shared/wire/connection-parameters.js'
+import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
 import type { Deadlines } from '../options/deadlines.js'
 import { transactionStatus } from './transaction-status.js'
 
@@ -24,7 +24,7 @@ export class Commit {
   /** Settles at the end. */
   readonly over: Promise<void>
   readonly #completion: Completion | undefined
-  readonly #server: ConnectionData | undefined
+  readonly #server: ConnectionParameters | undefined
   readonly #deadlines: Pick<Required<Deadlines>, 'connect' | 'resolve'>
   readonly #ended: (end: CommitEnd) => void
   readonly #stop = new AbortController()
@@ -41,7 +41,7 @@ export class Commit {
    */
   constructor(
     completion: Completion | undefined,
-    server: ConnectionData | undefined,
+    server: ConnectionParameters | undefined,
     deadlines: Pick<Required<Deadlines>, 'connect' | 'resolve'>,
     ended: (end: CommitEnd) => void,
   ) {
@@ -75,14 +75,14 @@ export class Commit {
   /** The copy is given up: settles at the end, which comes within the deadline. */
   async giveUp(deadlineMs: number): Promise<void> {
     // half of it for the answer; then the server is asked beside
-    if (await within(this.over, deadlineMs / 2)) return
+    if (await settlesWithin(this.over, deadlineMs / 2)) return
     const fault =
       this.#fault ??
       new CopyError('COPY_CONNECTION_LOST', `COMMIT was not answered within ${deadlineMs} ms`, {
         phase: 'commit',
       })
     this.#ask(fault)
-    if (!(await within(this.over, deadlineMs / 2))) this.#endInDoubt(fault)
+    if (!(await settlesWithin(this.over, deadlineMs / 2))) this.#endInDoubt(fault)
   }
 
   async #ask(fault: CopyError): Promise<void> {

@@ -1,15 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CopyError, messageOf } from '../../shared/errors/errors.js'
-import { SERVER_MARK, type ServerMark, toServerMark } from '../../shared/session/server-identity.js'
+import {
+  SERVER_IDENTITY,
+  type ServerIdentity,
+  toServerIdentity,
+} from '../../shared/session/server-identity.js'
 import { Session } from '../../shared/session/session.js'
-import type { ConnectionData } from '../../shared/wire/connection-parameters.js'
+import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
 
 /** A transaction whose COMMIT was not answered, and whom to ask. */
 export interface LostTransaction {
   readonly id: string
   /** Taken in the transaction. */
-  readonly mark: ServerMark
-  readonly server: ConnectionData
+  readonly mark: ServerIdentity
+  readonly server: ConnectionParameters
 }
 
 /** `unknown`: nobody can say; `why` tells people. */
@@ -123,7 +127,7 @@ const trust = async (
   { id, mark }: LostTransaction,
   values: Ask,
 ): Promise<'all' | 'another' | 'older' | 'unsure' | 'nothing'> => {
-  const here = toServerMark(await values(SERVER_MARK))
+  const here = toServerIdentity(await values(SERVER_IDENTITY))
   if (here?.cluster !== mark.cluster) return 'another'
   const isRestarted = here.serverStart !== mark.serverStart
   // a copy of its cluster, which ran when the transaction did

@@ -1,13 +1,13 @@
 import { userInfo } from 'node:os'
 import type { ClientConfig } from 'pg'
 import { CopyError } from '../../shared/errors/errors.js'
-import type { ConnectionData } from '../../shared/wire/connection-parameters.js'
+import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
 import { parseKeywords } from './keyword-string.js'
-import { CONNECTION_WORDS, fieldOf } from './parameters.js'
+import { CONNECTION_PARAMETERS, fieldOf } from './parameters.js'
 import { findPassword } from './password-file.js'
 import { readService } from './service-file.js'
 import { connectionTls } from './tls.js'
-import type { TlsWords } from './tls-parameters.js'
+import type { TlsParameters } from './tls-parameters.js'
 import { readUrl } from './url.js'
 
 /** A URL, a libpq keyword string such as `host=a dbname=app`, or pg's own config. Missing parts come from PG*. */
@@ -15,7 +15,7 @@ export type ConnectionInput = string | ConnectionConfig
 
 /** pg's config, with libpq's words for encryption where pg's `ssl` is not used. Functions but `password` are refused. */
 export type ConnectionConfig = ClientConfig &
-  TlsWords & {
+  TlsParameters & {
     /** Where to connect instead of looking up `host`, which stays the name that the server's certificate must bear. */
     readonly hostaddr?: string
     /** The section of the service file that has what is missing here. */
@@ -29,7 +29,7 @@ export type ConnectionConfig = ClientConfig &
 /** A connection that was checked. `password` is asked for when it is needed: a function may give a token that expires. */
 export interface CheckedConnection {
   /** Plain data for a worker. @throws CopyError COPY_OPTION when a `password` function gives no string; what it throws */
-  resolve(): Promise<ConnectionData>
+  resolve(): Promise<ConnectionParameters>
 }
 
 /**
@@ -109,7 +109,7 @@ const fieldFor = (keyword: string, where: string): string => {
   if (field !== undefined) return field
   throw new CopyError(
     'COPY_OPTION',
-    `${where}: keyword ${keyword} is unknown; known are ${CONNECTION_WORDS.join(', ')}`,
+    `${where}: keyword ${keyword} is unknown; known are ${CONNECTION_PARAMETERS.join(', ')}`,
   )
 }
 

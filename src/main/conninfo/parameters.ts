@@ -1,4 +1,4 @@
-import { isTlsWord, TLS_WORDS } from './tls-parameters.js'
+import { isTlsParameter, TLS_PARAMETERS } from './tls-parameters.js'
 
 /** libpq's keywords that mean what a part of pg's config means, or that have a part of their own. */
 const FIELDS: Readonly<Record<string, string>> = {
@@ -17,11 +17,11 @@ const FIELDS: Readonly<Record<string, string>> = {
 }
 
 /** Every keyword that is known, in connection strings, services and behind the ? of URLs. */
-export const CONNECTION_WORDS: readonly string[] = [...Object.keys(FIELDS), ...TLS_WORDS]
+export const CONNECTION_PARAMETERS: readonly string[] = [...Object.keys(FIELDS), ...TLS_PARAMETERS]
 
 /** What an object for a connection may have, besides what only pg knows. */
-export const CONNECTION_FIELDS: readonly string[] = [...Object.values(FIELDS), ...TLS_WORDS, 'ssl']
+export const CONNECTION_FIELDS: readonly string[] = [...Object.values(FIELDS), ...TLS_PARAMETERS, 'ssl']
 
 /** What it is called in a config; undefined when it is unknown. Those of TLS that are refused are refused there, in words. */
 export const fieldOf = (keyword: string): string | undefined =>
-  isTlsWord(keyword) ? keyword : Object.hasOwn(FIELDS, keyword) ? FIELDS[keyword] : undefined
+  isTlsParameter(keyword) ? keyword : Object.hasOwn(FIELDS, keyword) ? FIELDS[keyword] : undefined

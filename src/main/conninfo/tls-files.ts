@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, createSecureContext } from 'node:tls'
 import { CopyError } from '../../shared/errors/errors.js'
-import type { AskedWord, AskedWords } from './tls-parameters.js'
+import type { GivenParameter, GivenParameters } from './tls-parameters.js'
 
 /** Where libpq looks for what is not named. */
 const folder = (): string =>
@@ -24,8 +24,8 @@ export interface TlsFiles {
  * Reads certificates and key: the files that were named, which must be there, or libpq's usual ones where they are.
  * @throws CopyError COPY_OPTION that names the file and what is wrong with it, and quotes nothing of it
  */
-export const readTlsFiles = (words: AskedWords, option: string): TlsFiles => {
-  const find = (asked: AskedWord | undefined, usual: string): Found | undefined => {
+export const readTlsFiles = (words: GivenParameters, option: string): TlsFiles => {
+  const find = (asked: GivenParameter | undefined, usual: string): Found | undefined => {
     if (asked !== undefined) return { path: asked.value, by: `${option}: ${asked.by}` }
     const path = join(folder(), usual)
     return existsSync(path) ? { path, by: option } : undefined

@@ -27,7 +27,7 @@ const UNSUPPORTED = {
   requirepeer: 'PGREQUIREPEER',
 } as const
 
-const VALUES: { readonly [W in TlsWord]?: readonly string[] } = {
+const VALUES: { readonly [W in TlsParameter]?: readonly string[] } = {
   sslmode: ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'],
   sslsni: ['0', '1'],
   sslnegotiation: ['postgres', 'direct'],
@@ -40,32 +40,32 @@ const VALUES: { readonly [W in TlsWord]?: readonly string[] } = {
   sslcompression: ['0', '1'],
 }
 
-export type TlsWord = keyof typeof ENVIRONMENT
+export type TlsParameter = keyof typeof ENVIRONMENT
 
 /** libpq's words for encryption and authentication, explained in docs/connections.md. Not together with pg's `ssl`. */
-export type TlsWords = { readonly [W in TlsWord]?: string }
+export type TlsParameters = { readonly [W in TlsParameter]?: string }
 
-export const TLS_WORDS = Object.keys(ENVIRONMENT) as readonly TlsWord[]
+export const TLS_PARAMETERS = Object.keys(ENVIRONMENT) as readonly TlsParameter[]
 
-export const isTlsWord = (name: string): name is TlsWord =>
+export const isTlsParameter = (name: string): name is TlsParameter =>
   Object.hasOwn(ENVIRONMENT, name) || Object.hasOwn(UNSUPPORTED, name)
 
 /** What was asked for, and by what name: the option's own, or that of a variable. */
-export interface AskedWord {
+export interface GivenParameter {
   readonly value: string
   readonly by: string
 }
 
-export type AskedWords = { readonly [W in TlsWord]?: AskedWord }
+export type GivenParameters = { readonly [W in TlsParameter]?: GivenParameter }
 
 /**
  * Reads the words out of what a user gave for a connection, and the environment for those that are missing.
  * @throws CopyError COPY_OPTION for a word that is not supported, or a value that it cannot have
  */
-export const readTlsWords = (
+export const readTlsParameters = (
   given: Readonly<Record<string, unknown>>,
   option: string,
-): { given: AskedWords; all: AskedWords } => {
+): { given: GivenParameters; all: GivenParameters } => {
   const { env } = process
   for (const [word, variable] of Object.entries(UNSUPPORTED)) {
     const by = isGiven(given[word])
@@ -73,9 +73,9 @@ export const readTlsWords = (
       : variable !== undefined && env[variable] && variable
     if (by) throw new CopyError('COPY_OPTION', `${by} is not supported; see docs/connections.md`)
   }
-  const own: { [W in TlsWord]?: AskedWord } = {}
-  const all: { [W in TlsWord]?: AskedWord } = {}
-  for (const word of TLS_WORDS) {
+  const own: { [W in TlsParameter]?: GivenParameter } = {}
+  const all: { [W in TlsParameter]?: GivenParameter } = {}
+  for (const word of TLS_PARAMETERS) {
     const variable = ENVIRONMENT[word]
     const fallback = variable && env[variable]
     if (isGiven(given[word])) {
@@ -89,7 +89,7 @@ export const readTlsWords = (
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
 
-const check = (word: TlsWord, value: unknown, by: string): string => {
+const check = (word: TlsParameter, value: unknown, by: string): string => {
   if (typeof value !== 'string' || value.includes('\0')) {
     throw new CopyError('COPY_OPTION', `${by} must be a string without NUL, not ${typeof value}`)
   }

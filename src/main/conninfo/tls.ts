@@ -1,10 +1,15 @@
 import type { ConnectionOptions } from 'node:tls'
 import { CopyError } from '../../shared/errors/errors.js'
-import { type ConnectionData, isUnixSocket } from '../../shared/wire/connection-parameters.js'
+import { type ConnectionParameters, isUnixSocket } from '../../shared/wire/connection-parameters.js'
 import type { AuthMethod, AuthPolicy, TlsPolicy } from '../../shared/wire/tls-policy.js'
 import { tlsAsGiven } from '../../shared/wire/tls-upgrade.js'
 import { readTlsFiles } from './tls-files.js'
-import { type AskedWords, readTlsWords, TLS_WORDS, type TlsWord } from './tls-parameters.js'
+import {
+  type GivenParameters,
+  readTlsParameters,
+  TLS_PARAMETERS,
+  type TlsParameter,
+} from './tls-parameters.js'
 
 /** What a connection without any word gets: what pg does. libpq's own is `prefer`. */
 const DEFAULT_MODE = 'disable'
@@ -17,7 +22,7 @@ const ATTEMPTS: Readonly<Record<string, TlsPolicy['attempts']>> = {
 const TLS_ONLY = ['tls'] as const
 
 /** Words that go with `ssl` as well. */
-const BESIDE_SSL: readonly TlsWord[] = [
+const BESIDE_SSL: readonly TlsParameter[] = [
   'sslnegotiation',
   'channel_binding',
   'require_auth',
@@ -39,15 +44,19 @@ export interface GivenConnection {
 export const connectionTls = (
   connection: GivenConnection,
   option: string,
-): Pick<ConnectionData, 'tls' | 'auth'> => {
-  const { given, all } = readTlsWords(connection as unknown as Record<string, unknown>, option)
+): Pick<ConnectionParameters, 'tls' | 'auth'> => {
+  const { given, all } = readTlsParameters(connection as unknown as Record<string, unknown>, option)
   const ssl = asPgReads(connection.ssl, option)
   const tls = ssl === undefined ? byWords(given, all, connection, option) : byPg(ssl, given, option)
   return { ...(tls && { tls }), auth: authentication(all, option) }
 }
 
-const byPg = (ssl: boolean | ConnectionOptions, given: AskedWords, option: string): TlsPolicy | undefined => {
-  const other = TLS_WORDS.find((word) => given[word] !== undefined && !BESIDE_SSL.includes(word))
+const byPg = (
+  ssl: boolean | ConnectionOptions,
+  given: GivenParameters,
+  option: string,
+): TlsPolicy | undefined => {
+  const other = TLS_PARAMETERS.find((word) => given[word] !== undefined && !BESIDE_SSL.includes(word))
   if (other !== undefined) throw wrong(option, `ssl and ${other} are both given; use one or the other`)
   const negotiation = negotiationOf(given)
   if (ssl !== false) return tlsAsGiven(ssl, negotiation)
@@ -56,8 +65,8 @@ const byPg = (ssl: boolean | ConnectionOptions, given: AskedWords, option: strin
 }
 
 const byWords = (
-  given: AskedWords,
-  all: AskedWords,
+  given: GivenParameters,
+  all: GivenParameters,
   { host }: GivenConnection,
   option: string,
 ): TlsPolicy | undefined => {
@@ -98,16 +107,16 @@ const byWords = (
 }
 
 /** Whoever names a certificate means it to count: libpq would go on in plain. */
-const refuseWithoutMode = (given: AskedWords, option: string): void => {
-  const isLost = (word: TlsWord): boolean => word.startsWith('ssl') && word !== 'sslcompression'
-  const lone = TLS_WORDS.find((word) => isLost(word) && given[word] !== undefined)
+const refuseWithoutMode = (given: GivenParameters, option: string): void => {
+  const isLost = (word: TlsParameter): boolean => word.startsWith('ssl') && word !== 'sslcompression'
+  const lone = TLS_PARAMETERS.find((word) => isLost(word) && given[word] !== undefined)
   if (lone !== undefined) throw wrong(option, `${lone} is given without sslmode, such as sslmode=verify-full`)
 }
 
-const negotiationOf = (words: AskedWords): TlsPolicy['negotiation'] =>
+const negotiationOf = (words: GivenParameters): TlsPolicy['negotiation'] =>
   words.sslnegotiation?.value === 'direct' ? 'direct' : 'postgres'
 
-const versions = (words: AskedWords, option: string): ConnectionOptions => {
+const versions = (words: GivenParameters, option: string): ConnectionOptions => {
   const min = (words.ssl_min_protocol_version?.value ?? 'TLSv1.2') as NonNullable<
     ConnectionOptions['minVersion']
   >
@@ -137,7 +146,7 @@ const METHODS: readonly AuthMethod[] = ['none', 'password', 'md5', 'scram-sha-25
 /** What libpq knows and copyman never does. */
 const NEVER = ['gss', 'sspi', 'oauth']
 
-const authentication = (words: AskedWords, option: string): AuthPolicy => {
+const authentication = (words: GivenParameters, option: string): AuthPolicy => {
   const channelBinding = (words.channel_binding?.value ?? 'prefer') as AuthPolicy['channelBinding']
   const asked = words.require_auth
   if (asked === undefined) return { channelBinding }

@@ -1,6 +1,6 @@
 import { parse } from 'pg-connection-string'
 import { CopyError } from '../../shared/errors/errors.js'
-import { CONNECTION_WORDS, fieldOf } from './parameters.js'
+import { CONNECTION_PARAMETERS, fieldOf } from './parameters.js'
 
 /** pg's word for what is always so here: sslmode means what it means in libpq. */
 const COMPATIBILITY = 'uselibpqcompat'
@@ -58,4 +58,4 @@ export const readUrl = (url: string, option: string): Record<string, unknown> =>
 
 /** A name with other characters than keywords have may be half a password. */
 const unknownParameter = (name: string): string =>
-  `${/^[A-Za-z_]+$/.test(name) ? `parameter ${name} is unknown` : 'a parameter is unknown'}; known are ${CONNECTION_WORDS.join(', ')}`
+  `${/^[A-Za-z_]+$/.test(name) ? `parameter ${name} is unknown` : 'a parameter is unknown'}; known are ${CONNECTION_PARAMETERS.join(', ')}`

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 
 /** How a copy is ended before its time: by the caller's signal, or by close(). Whoever waits learns of either. */
-export class Ending {
+export class Cancellation {
   readonly #user: AbortSignal | undefined
   readonly #wake: () => void
   readonly #controller = new AbortController()

@@ -1,6 +1,6 @@
-import { SlowWatch } from '../../shared/liveness/progress-monitor.js'
+import { ProgressMonitor } from '../../shared/liveness/progress-monitor.js'
 import type { Slowness } from '../../shared/liveness/slowness.js'
-import type { Joining } from '../handles/handle-context.js'
+import type { PassStart } from '../handles/handle-context.js'
 import type { CheckedOptions } from '../options/copy-options.js'
 import type { Producer } from '../producers/producer.js'
 import type { ReceiverContext } from '../receivers/receiver.js'
@@ -12,7 +12,7 @@ export const contextOf = ({ deadlines, session }: CheckedOptions): ReceiverConte
 }
 
 /** How long a receiver may take nothing. */
-export const patienceOf = ({ deadlines }: CheckedOptions): Pick<Joining, 'stallMs' | 'slowMs'> => ({
+export const patienceOf = ({ deadlines }: CheckedOptions): Pick<PassStart, 'stallMs' | 'slowMs'> => ({
   stallMs: deadlines.stall,
   slowMs: deadlines.slow,
 })
@@ -22,4 +22,4 @@ export const watchOf = (
   producer: Producer,
   { deadlines }: CheckedOptions,
   tell: (slowness: Slowness) => void,
-): SlowWatch => new SlowWatch(deadlines.slow, () => producer.examine?.(), tell)
+): ProgressMonitor => new ProgressMonitor(deadlines.slow, () => producer.diagnose?.(), tell)

@@ -1,53 +1,53 @@
-import { unlessAborted } from '../../shared/async/deadline.js'
+import { abortable } from '../../shared/async/deadline.js'
 import { asCopyError, CopyError, type ReceiverFault } from '../../shared/errors/errors.js'
 import type { AbortReason, ReceiverEvent } from '../../shared/messages/messages.js'
-import type { CourseListener } from '../handles/copy-observer.js'
-import type { Joining } from '../handles/handle-context.js'
+import type { CopyObserver } from '../handles/copy-observer.js'
+import type { PassStart } from '../handles/handle-context.js'
 import { ReceiverGroup } from '../handles/receiver-group.js'
 import type { ReceiverHandle } from '../handles/receiver-handle.js'
 import type { CheckedOptions } from '../options/copy-options.js'
 import type { Producer, ProducerEnd } from '../producers/producer.js'
 import type { Receiver } from '../receivers/receiver.js'
 import { makeRing } from '../ring/make-ring.js'
-import { Ending } from './cancellation.js'
+import { Cancellation } from './cancellation.js'
 import { commitAll, compareRows } from './commit-barrier.js'
 import { CopyClock } from './copy-clock.js'
 import { contextOf, patienceOf, watchOf } from './copy-context.js'
-import { type CoursePhase, requireNew, requireOpen } from './copy-state.js'
-import { News } from './event-count.js'
+import { type CopyState, requireNew, requireOpen } from './copy-state.js'
+import { EventCount } from './event-count.js'
 import { watchLag } from './lag-watch.js'
 import { type Cycle, Passes, requireFurtherPass } from './passes.js'
-import { LettingGo } from './shutdown.js'
+import { Shutdown } from './shutdown.js'
 
 /** The course of one copy: opening, turns, passes, barrier, end. CopyManager is its public face. */
-export class CopyCourse {
+export class CopyCoordinator {
   readonly group: ReceiverGroup
   readonly passes: Passes
-  readonly lettingGo: LettingGo
+  readonly shutdown: Shutdown
   clock = new CopyClock()
   /** How receivers are committed at the barrier. */
   commitHow: 'one-by-one' | 'together' = 'together'
   readonly #producer: Producer
   readonly #options: CheckedOptions
-  readonly #listener: CourseListener
-  readonly #news = new News()
-  readonly #ending: Ending
-  #phase: CoursePhase = 'new'
+  readonly #listener: CopyObserver
+  readonly #news = new EventCount()
+  readonly #ending: Cancellation
+  #phase: CopyState = 'new'
   #lastFault: ReceiverFault<Receiver> | undefined
 
   constructor(
     producer: Producer,
     receivers: readonly Receiver[],
     options: CheckedOptions,
-    listener: CourseListener,
+    listener: CopyObserver,
   ) {
     this.#producer = producer
     this.#options = options
     this.#listener = listener
-    this.#ending = new Ending(options.signal, () => this.#news.tell())
+    this.#ending = new Cancellation(options.signal, () => this.#news.notify())
     const parts = makeRing(options.ring, () => {
       this.clock.published()
-      this.#news.tell()
+      this.#news.notify()
     })
     const slow = watchOf(producer, options, (event) => listener.event(event, undefined))
     this.passes = new Passes(producer, parts, slow, () => this.#produced())
@@ -56,19 +56,19 @@ export class CopyCourse {
       gate: parts.gate,
       before: (sequence: number) => parts.writer.totals.before(sequence),
       deadlines: options.deadlines,
-      warn: (warning: CopyError) => this.lettingGo.warnings.push(warning),
+      warn: (warning: CopyError) => this.shutdown.warnings.push(warning),
       changed: (handle: ReceiverHandle) => {
         listener.changed(handle)
-        this.#news.tell()
+        this.#news.notify()
       },
       event: (event: ReceiverEvent, receiver: string) => listener.event(event, receiver),
     }
     this.group = new ReceiverGroup(receivers, context, options.pool)
     const held = { producer, passes: this.passes, group: this.group }
-    this.lettingGo = new LettingGo(held, options.deadlines.abort)
+    this.shutdown = new Shutdown(held, options.deadlines.abort)
   }
 
-  get phase(): CoursePhase {
+  get phase(): CopyState {
     return this.#phase
   }
 
@@ -95,14 +95,14 @@ export class CopyCourse {
       const event = (event: ReceiverEvent): void => this.#listener.event(event, undefined)
       const { signal } = this.#ending
       const context = contextOf(this.#options)
-      await unlessAborted(Promise.resolve(this.#producer.open?.({ ...context, event })), signal)
+      await abortable(Promise.resolve(this.#producer.open?.({ ...context, event })), signal)
       await this.group.begin(context, this.#joining(), signal)
     } catch (error) {
       await this.refuseEnded()
       const fault = asCopyError(error, 'start')
       this.#listener.failed(fault)
       await this.end('the copy could not be opened')
-      throw this.lettingGo.failed(fault)
+      throw this.shutdown.failed(fault)
     }
     this.#listener.passing(this.passes.run())
     await this.#news.until(() => {
@@ -130,7 +130,7 @@ export class CopyCourse {
       if (moved !== undefined) return moved
       if (this.group.active.length === 0) {
         await this.end('no receiver is left')
-        throw this.lettingGo.failed(this.#lastFault ?? new CopyError('COPY_STATE', 'no receiver is left'))
+        throw this.shutdown.failed(this.#lastFault ?? new CopyError('COPY_STATE', 'no receiver is left'))
       }
       if (this.passes.isPrepared && this.group.hasJoined) this.#listener.passing(this.passes.run())
       const { end } = this.passes
@@ -169,27 +169,27 @@ export class CopyCourse {
 
   /** Gives up what is not final and lets go of everything: connections, threads, listeners. Once. */
   end(reason: AbortReason): Promise<void> {
-    if (!this.lettingGo.isBegun) {
+    if (!this.shutdown.isStarted) {
       this.#phase = 'over'
       this.#ending.fire()
-      this.lettingGo.begin(reason).then(() => this.#listener.ended(reason))
+      this.shutdown.start(reason).then(() => this.#listener.ended(reason))
     }
-    return this.lettingGo.begin(reason)
+    return this.shutdown.start(reason)
   }
 
   /** @throws CopyAborted when the signal fired, or close() was called by somebody else than who waits here */
   async refuseEnded(): Promise<void> {
     if (this.#ending.isAborted) {
       await this.end('the copy was aborted')
-      throw this.lettingGo.aborted('the copy was aborted by its signal', { cause: this.#ending.reason })
+      throw this.shutdown.aborted('the copy was aborted by its signal', { cause: this.#ending.reason })
     }
     if (this.#phase !== 'over') return
     // a COMMIT may be on its way: what it comes to belongs into the list
     await this.end('the copy was aborted')
-    throw this.lettingGo.aborted('the copy was closed')
+    throw this.shutdown.aborted('the copy was closed')
   }
 
-  #joining(): Joining {
+  #joining(): PassStart {
     const { number, firstSequence } = this.passes.prepare()
     return { pass: number, sequence: firstSequence, ...patienceOf(this.#options) }
   }
@@ -224,7 +224,7 @@ export class CopyCourse {
     // told late, it is not the end of the pass that receivers are joining
     const isOver = this.passes.end !== undefined && !this.passes.isPrepared
     if (isOver) for (const handle of this.group.handles) handle.ended()
-    this.#news.tell()
+    this.#news.notify()
   }
 
   #refuseFaults(): void {
@@ -239,6 +239,6 @@ export class CopyCourse {
     if (fault === undefined) return
     this.#listener.failed(fault)
     await this.end('the producer failed')
-    throw this.lettingGo.failed(fault)
+    throw this.shutdown.failed(fault)
   }
 }

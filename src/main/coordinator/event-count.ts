@@ -1,5 +1,5 @@
 /** Tells one waiter that something changed. Nothing told between `version` and `wait` is missed. */
-export class News {
+export class EventCount {
   #version = 0
   #wake: (() => void) | undefined
 
@@ -8,7 +8,7 @@ export class News {
     return this.#version
   }
 
-  tell(): void {
+  notify(): void {
     this.#version += 1
     const wake = this.#wake
     this.#wake = undefined
@@ -19,7 +19,7 @@ export class News {
   wait(seen: number, ms?: number): Promise<void> {
     if (seen !== this.#version) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = ms === undefined ? undefined : setTimeout(() => this.tell(), ms)
+      const timer = ms === undefined ? undefined : setTimeout(() => this.notify(), ms)
       this.#wake = () => {
         clearTimeout(timer)
         resolve()

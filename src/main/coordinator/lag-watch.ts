@@ -56,7 +56,7 @@ export const watchLag = (group: ReceiverGroup, lag: LagOptions, signal: AbortSig
     const ms = Math.min(now - last, everyMs)
     last = now
     for (const handle of meter.look(group.holdingUp, ms)) {
-      const { lagBytes } = handle.participation
+      const { lagBytes } = handle.subscription
       const message = `it held up the others for ${seconds} s and was ${lagBytes} bytes behind them`
       handle.tooSlow(new CopyError('COPY_LAG', message, { phase: 'copy' }), CLOSE_MS)
     }

@@ -1,5 +1,5 @@
 import { asCopyError, CopyError, ProducerFault } from '../../shared/errors/errors.js'
-import type { SlowWatch, Standing } from '../../shared/liveness/progress-monitor.js'
+import type { ProgressMark, ProgressMonitor } from '../../shared/liveness/progress-monitor.js'
 import { STREAM_STATE } from '../../shared/ring/cells.js'
 import type { Producer, ProducerEnd } from '../producers/producer.js'
 import { ProducerStream } from '../producers/producer-stream.js'
@@ -14,7 +14,7 @@ export class Pass {
   readonly #parts: RingParts
   readonly #stream: ProducerStream
   readonly #producer: Producer
-  readonly #slow: SlowWatch
+  readonly #slow: ProgressMonitor
   readonly #changed: () => void
   /** What the first pass moved, which every further one must repeat. */
   readonly #first: Moved | undefined
@@ -28,7 +28,7 @@ export class Pass {
     number: number,
     producer: Producer,
     parts: RingParts,
-    slow: SlowWatch,
+    slow: ProgressMonitor,
     changed: () => void,
     first?: Moved,
   ) {
@@ -92,7 +92,7 @@ export class Pass {
   }
 
   /** Where the producer stands. No progress is due from it while the ring has no room: others are behind. */
-  #standing(): Standing | undefined {
+  #standing(): ProgressMark | undefined {
     const { writer, gate } = this.#parts
     if (!this.#isStarted) return { phase: this.#producer.phase ?? 'start' }
     if (!gate.isFree(writer.sequence + 1)) return undefined

@@ -1,5 +1,5 @@
 import { CopyError, type ProducerFault } from '../../shared/errors/errors.js'
-import type { SlowWatch } from '../../shared/liveness/progress-monitor.js'
+import type { ProgressMonitor } from '../../shared/liveness/progress-monitor.js'
 import type { Producer, ProducerEnd } from '../producers/producer.js'
 import type { Receiver } from '../receivers/receiver.js'
 import type { RingParts } from '../ring/make-ring.js'
@@ -15,7 +15,7 @@ export interface Cycle extends Moved {
 export class Passes {
   readonly #producer: Producer
   readonly #parts: RingParts
-  readonly #slow: SlowWatch
+  readonly #slow: ProgressMonitor
   readonly #changed: () => void
   #pass: Pass | undefined
   /** The next one, which receivers are joining. */
@@ -24,7 +24,7 @@ export class Passes {
   #first: (Moved & { readonly end?: ProducerEnd }) | undefined
 
   /** @param slow watches the producer; @param changed told when the source has accepted, and at the end of a pass */
-  constructor(producer: Producer, parts: RingParts, slow: SlowWatch, changed: () => void) {
+  constructor(producer: Producer, parts: RingParts, slow: ProgressMonitor, changed: () => void) {
     this.#producer = producer
     this.#parts = parts
     this.#slow = slow

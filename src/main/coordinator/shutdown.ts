@@ -1,4 +1,4 @@
-import { within } from '../../shared/async/deadline.js'
+import { settlesWithin } from '../../shared/async/deadline.js'
 import { CopyAborted, CopyError, CopyFailed, messageOf } from '../../shared/errors/errors.js'
 import type { AbortReason } from '../../shared/messages/messages.js'
 import type { ReceiverGroup } from '../handles/receiver-group.js'
@@ -9,35 +9,35 @@ import type { Passes } from './passes.js'
 const GRACE_MS = 1000
 
 /** What a copy holds. */
-interface Held {
+interface Resources {
   readonly producer: Producer
   readonly passes: Passes
   readonly group: ReceiverGroup
 }
 
 /** The end of a copy, whatever brought it about: lets go of everything, and says what the copy came to. */
-export class LettingGo {
+export class Shutdown {
   /**
    * What failed on the way: it keeps nobody from stopping, and changes nothing of what the copy came to. And each COMMIT
    * whose answer was lost, of which the server says that it is done. Live.
    */
   readonly warnings: CopyError[] = []
-  readonly #held: Held
+  readonly #held: Resources
   readonly #deadlineMs: number
   #begun: Promise<void> | undefined
   #isClean = true
 
-  constructor(held: Held, deadlineMs: number) {
+  constructor(held: Resources, deadlineMs: number) {
     this.#held = held
     this.#deadlineMs = deadlineMs
   }
 
-  get isBegun(): boolean {
+  get isStarted(): boolean {
     return this.#begun !== undefined
   }
 
   /** Stops what is not final, then lets go of connections, threads and the source. Once. */
-  begin(reason: AbortReason): Promise<void> {
+  start(reason: AbortReason): Promise<void> {
     this.#begun ??= this.#letGo(reason)
     return this.#begun
   }
@@ -81,7 +81,7 @@ export class LettingGo {
   /** Receivers keep to their deadline by themselves; a producer may be anybody's. */
   async #bounded(work: Promise<void> | undefined): Promise<void> {
     const limitMs = this.#deadlineMs + GRACE_MS
-    if (work !== undefined && !(await within(work, limitMs)))
+    if (work !== undefined && !(await settlesWithin(work, limitMs)))
       throw new Error(`no answer within ${limitMs} ms`)
     await work
   }

@@ -1,12 +1,12 @@
 /** What a value cannot be written for, for the error that names its row and column. */
-export class Unwritable extends Error {}
+export class UnencodableValue extends Error {}
 
 /**
  * A JavaScript value as PostgreSQL's input functions read it; null for NULL. A Date is an instant in UTC, an array is
  * an array, any other object is JSON, a Uint8Array is bytea.
  * @throws Unwritable
  */
-export const textOf = (value: unknown): string | null => {
+export const encodeText = (value: unknown): string | null => {
   switch (typeof value) {
     case 'string':
       return wellFormed(value)
@@ -21,20 +21,20 @@ export const textOf = (value: unknown): string | null => {
     case 'object':
       return value === null ? null : textOfObject(value)
     default:
-      throw new Unwritable(`a ${typeof value} has no COPY form`)
+      throw new UnencodableValue(`a ${typeof value} has no COPY form`)
   }
 }
 
 /** The value as JSON, also when it is an array, a string or a number; null for NULL. @throws Unwritable */
-export const jsonOf = (value: unknown): string | null => {
+export const encodeJson = (value: unknown): string | null => {
   if (value === null || value === undefined) return null
   let json: string | undefined
   try {
     json = JSON.stringify(value)
   } catch (error) {
-    throw new Unwritable(`not to be written as JSON: ${(error as Error).message}`)
+    throw new UnencodableValue(`not to be written as JSON: ${(error as Error).message}`)
   }
-  if (json === undefined) throw new Unwritable(`a ${typeof value} has no JSON form`)
+  if (json === undefined) throw new UnencodableValue(`a ${typeof value} has no JSON form`)
   return json
 }
 
@@ -45,15 +45,17 @@ const textOfObject = (value: object): string | null => {
   }
   if (Array.isArray(value)) return arrayOf(value)
   if (ArrayBuffer.isView(value) || value instanceof Map || value instanceof Set) {
-    throw new Unwritable(`a ${value.constructor.name} has no COPY form; give an array, a Buffer or an object`)
+    throw new UnencodableValue(
+      `a ${value.constructor.name} has no COPY form; give an array, a Buffer or an object`,
+    )
   }
-  return jsonOf(value)
+  return encodeJson(value)
 }
 
 /** PostgreSQL knows no signed years, and has a year 1 BC where ISO 8601 has a year 0. */
 const instantOf = (date: Date): string => {
   const year = date.getUTCFullYear()
-  if (Number.isNaN(year)) throw new Unwritable('an invalid Date')
+  if (Number.isNaN(year)) throw new UnencodableValue('an invalid Date')
   const rest = date.toISOString().replace(/^[+-]?\d+/, '')
   if (year > 0) return `${String(year).padStart(4, '0')}${rest}`
   return `${String(1 - year).padStart(4, '0')}${rest} BC`
@@ -63,15 +65,15 @@ const instantOf = (date: Date): string => {
 const arrayOf = (values: readonly unknown[]): string => {
   const elements = values.map((value) => {
     if (Array.isArray(value)) return arrayOf(value)
-    const text = textOf(value)
+    const text = encodeText(value)
     return text === null ? 'NULL' : `"${text.replace(/["\\]/g, '\\$&')}"`
   })
   return `{${elements.join(',')}}`
 }
 
 const wellFormed = (text: string): string => {
-  if (text.includes('\0')) throw new Unwritable('text with NUL, which PostgreSQL cannot store')
+  if (text.includes('\0')) throw new UnencodableValue('text with NUL, which PostgreSQL cannot store')
   // it would be stored as another character
-  if (!text.isWellFormed()) throw new Unwritable('text with half of a surrogate pair')
+  if (!text.isWellFormed()) throw new UnencodableValue('text with half of a surrogate pair')
   return text
 }

@@ -3,7 +3,7 @@ import type { AbortReason, ReceiverEvent } from '../../shared/messages/messages.
 import type { ReceiverHandle } from './receiver-handle.js'
 
 /** Who is told of what happens in the course of a copy. */
-export interface CourseListener {
+export interface CopyObserver {
   /** A server spoke on its own account: to the receiver of this name, or to the producer. */
   event(event: ReceiverEvent, receiver: string | undefined): void
   /** A receiver's state changed. */

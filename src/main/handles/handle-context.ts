@@ -21,7 +21,7 @@ export interface HandleContext {
 }
 
 /** Where a receiver takes part from. */
-export interface Joining {
+export interface PassStart {
   readonly pass: number
   readonly sequence: number
   readonly stallMs: number

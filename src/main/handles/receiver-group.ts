@@ -1,10 +1,10 @@
-import { unlessAborted } from '../../shared/async/deadline.js'
+import { abortable } from '../../shared/async/deadline.js'
 import { CopyError, ReceiverFault } from '../../shared/errors/errors.js'
 import type { AbortReason, ReceiverEvent } from '../../shared/messages/messages.js'
 import { isInDoubt } from '../commit/commit.js'
 import { WorkerPool } from '../links/worker-pool.js'
 import type { Receiver, ReceiverContext } from '../receivers/receiver.js'
-import type { HandleContext, Joining } from './handle-context.js'
+import type { HandleContext, PassStart } from './handle-context.js'
 import { linkMaker, type MakeLink } from './placement.js'
 import { ReceiverHandle } from './receiver-handle.js'
 
@@ -89,7 +89,7 @@ export class ReceiverGroup {
 
   /** How long the next pass must not begin yet, in milliseconds. */
   get pauseMs(): number {
-    return Math.max(...this.waiting.map(({ participation }) => participation.pauseMs))
+    return Math.max(...this.waiting.map(({ subscription: participation }) => participation.pauseMs))
   }
 
   get waiting(): readonly ReceiverHandle[] {
@@ -107,7 +107,7 @@ export class ReceiverGroup {
    * Starts every receiver's life. One that cannot even be placed is faulted.
    * @throws the signal's reason when it gives up the wait for threads, or for users' functions such as `password`
    */
-  async begin(context: ReceiverContext, joining: Joining, signal: AbortSignal): Promise<void> {
+  async begin(context: ReceiverContext, joining: PassStart, signal: AbortSignal): Promise<void> {
     const threads = await Promise.all(this.#handles.map((handle) => this.#place(handle, context, signal)))
     signal.throwIfAborted()
     const needed = threads.reduce((sum, count) => sum + count, 0)
@@ -119,7 +119,7 @@ export class ReceiverGroup {
   }
 
   /** Starts those that wait for a pass, unless the signal fires. Threads that late ones need are taken only if free. */
-  async beginWaiting(context: ReceiverContext, joining: () => Joining, signal: AbortSignal): Promise<void> {
+  async beginWaiting(context: ReceiverContext, joining: () => PassStart, signal: AbortSignal): Promise<void> {
     const { waiting } = this
     await Promise.all(waiting.map((handle) => handle.released))
     for (const handle of waiting) {
@@ -224,7 +224,7 @@ export class ReceiverGroup {
   /** Learns where a receiver lives, unless the signal fires. @returns how many threads that takes */
   async #place(handle: ReceiverHandle, context: ReceiverContext, signal: AbortSignal): Promise<number> {
     try {
-      const placement = await unlessAborted(handle.receiver.place(context), signal)
+      const placement = await abortable(handle.receiver.place(context), signal)
       const silentMs = this.#context.deadlines.thread
       this.#makers.set(handle, linkMaker(placement, handle.ticket, this.#pool, silentMs))
       return placement.thread === 'worker' ? 1 : 0
@@ -234,7 +234,7 @@ export class ReceiverGroup {
     }
   }
 
-  #beginAll(handles: readonly ReceiverHandle[], joining: Joining): void {
+  #beginAll(handles: readonly ReceiverHandle[], joining: PassStart): void {
     for (const handle of handles) {
       const makeLink = this.#makers.get(handle)
       if (makeLink !== undefined && handle.state !== 'faulted') handle.begin(makeLink, joining)

@@ -4,19 +4,19 @@ import type { RingTicket } from '../../shared/ring/reader.js'
 import type { Report } from '../../shared/runner/receiver-runner.js'
 import { Commit, type CommitEnd, isInDoubt } from '../commit/commit.js'
 import type { ReceiverLink } from '../links/link.js'
-import { AbortRequest, endLink } from '../links/link.js'
+import { AbortRequest, closeLink } from '../links/link.js'
 import type { Receiver } from '../receivers/receiver.js'
-import type { HandleContext, Joining } from './handle-context.js'
+import type { HandleContext, PassStart } from './handle-context.js'
 import { isDone, isFinal, type LetGoState, type ReceiverState } from './receiver-state.js'
 import * as guards from './reconcile-guards.js'
-import { Participation } from './ring-subscription.js'
+import { RingSubscription } from './ring-subscription.js'
 
 /** Main's face of one receiver: what state it is in, and how to tell it things. */
 export class ReceiverHandle {
   readonly receiver: Receiver
   readonly name: string
   readonly ticket: RingTicket
-  readonly participation: Participation
+  readonly subscription: RingSubscription
   readonly #context: HandleContext
   #state: ReceiverState = 'opening'
   #link: ReceiverLink | undefined
@@ -36,7 +36,7 @@ export class ReceiverHandle {
     this.name = name
     this.ticket = context.ring.ticket()
     this.#context = context
-    this.participation = new Participation(context, this.ticket)
+    this.subscription = new RingSubscription(context, this.ticket)
   }
 
   get state(): ReceiverState {
@@ -65,8 +65,8 @@ export class ReceiverHandle {
   }
 
   /** Takes part in a pass, by the link it has or a new one. */
-  begin(makeLink: (heard: (report: Report) => void) => ReceiverLink, joining: Joining): void {
-    this.participation.begin(joining.sequence)
+  begin(makeLink: (heard: (report: Report) => void) => ReceiverLink, joining: PassStart): void {
+    this.subscription.begin(joining.sequence)
     this.#completion = undefined
     this.#passEnded = false
     this.#hasBegun = true
@@ -141,7 +141,7 @@ export class ReceiverHandle {
     this.#enter('waiting')
     await this.letGo('waiting', 'reconciled from the start', deadlineMs)
     guards.requireLetGo(this)
-    this.participation.forget()
+    this.subscription.forget()
   }
 
   /**
@@ -168,7 +168,7 @@ export class ReceiverHandle {
     const link = this.#hasBegun ? this.#link : undefined
     if (link === undefined || (await this.#abort.send(link, reason, restMs))) {
       this.#hasBegun = false
-      this.participation.leave()
+      this.subscription.leave()
       if (end !== undefined) this.#enter(end)
       return
     }
@@ -176,7 +176,7 @@ export class ReceiverHandle {
     this.#hasLetGo = false
     // it has not been told to the caller yet: tried again when that is decided
     if (end === undefined) return
-    link.over.then(() => this.participation.leave())
+    link.over.then(() => this.subscription.leave())
     this.#link = undefined
     this.#enter(end === 'waiting' ? 'dropped' : end)
   }
@@ -185,7 +185,7 @@ export class ReceiverHandle {
   async end(deadlineMs: number): Promise<void> {
     const link = this.#link
     this.#link = undefined
-    if (link !== undefined && !(await endLink(link, deadlineMs))) this.#hasLetGo = false
+    if (link !== undefined && !(await closeLink(link, deadlineMs))) this.#hasLetGo = false
   }
 
   #hear(report: Report): void {
@@ -201,7 +201,7 @@ export class ReceiverHandle {
       case 'completed':
         if (this.#state !== 'receiving' && this.#state !== 'completing') break
         this.#completion = report.completion
-        this.participation.complete()
+        this.subscription.complete()
         this.#enter('completed')
         break
       case 'committed':

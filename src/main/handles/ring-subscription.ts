@@ -6,7 +6,7 @@ import type { HandleContext } from './handle-context.js'
 const NOTHING: Moved = { messages: 0, bytes: 0 }
 
 /** How one receiver takes part in the ring: whether its cursor gates, how far it is, how often and how long it took. */
-export class Participation {
+export class RingSubscription {
   readonly #context: HandleContext
   readonly #ticket: RingTicket
   #progress: Moved = NOTHING

@@ -1,17 +1,17 @@
-import { within } from '../../shared/async/deadline.js'
+import { settlesWithin } from '../../shared/async/deadline.js'
 import type { AbortReason, ReceiverCommand } from '../../shared/messages/messages.js'
-import type { ConnectionData } from '../../shared/wire/connection-parameters.js'
+import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
 
 /** By itself, or by force. */
-export type LifeEnd = 'ended' | 'killed'
+export type RunnerEnd = 'ended' | 'killed'
 
 /** Main's connection to a receiver's life, wherever that is lived. */
 export interface ReceiverLink {
   /** Where the life has a connection of its own to; undefined for other lives. */
-  readonly server: ConnectionData | undefined
+  readonly server: ConnectionParameters | undefined
   send(command: ReceiverCommand): void
   /** Settles when the life is over and nothing of it can touch the ring any more. */
-  readonly over: Promise<LifeEnd>
+  readonly over: Promise<RunnerEnd>
   /** Ends the life by force. `over` settles soon after. */
   kill(): void
 }
@@ -50,7 +50,7 @@ export class AbortRequest {
 }
 
 /** Tells a life that it is over. @returns whether it is */
-export const endLink = async (link: ReceiverLink, deadlineMs: number): Promise<boolean> => {
+export const closeLink = async (link: ReceiverLink, deadlineMs: number): Promise<boolean> => {
   link.send({ type: 'end', deadlineMs })
   return settlesOrIsKilled(link, link.over, deadlineMs)
 }
@@ -60,7 +60,7 @@ const settlesOrIsKilled = async (
   answer: Promise<unknown>,
   deadlineMs: number,
 ): Promise<boolean> => {
-  if (await within(answer, deadlineMs + KILL_GRACE_MS)) return true
+  if (await settlesWithin(answer, deadlineMs + KILL_GRACE_MS)) return true
   link.kill()
-  return within(link.over, KILL_GRACE_MS)
+  return settlesWithin(link.over, KILL_GRACE_MS)
 }

@@ -1,15 +1,15 @@
 import type { ReceiverCommand } from '../../shared/messages/messages.js'
 import type { RingTicket } from '../../shared/ring/reader.js'
-import { ReceiverLife, type Report } from '../../shared/runner/receiver-runner.js'
+import { ReceiverRunner, type Report } from '../../shared/runner/receiver-runner.js'
 import type { Target } from '../../shared/runner/target.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
-import type { LifeEnd, ReceiverLink } from './link.js'
+import type { ReceiverLink, RunnerEnd } from './link.js'
 
 /** A life on the main thread: what a user's function throws arrives as it was thrown. */
 export class LocalLink implements ReceiverLink {
   readonly server = undefined
-  readonly over: Promise<LifeEnd>
-  readonly #life: ReceiverLife
+  readonly over: Promise<RunnerEnd>
+  readonly #life: ReceiverRunner
   #kill: () => void = () => undefined
 
   constructor(
@@ -17,15 +17,19 @@ export class LocalLink implements ReceiverLink {
     ticket: RingTicket,
     heard: (report: Report) => void,
   ) {
-    this.#life = new ReceiverLife(() => makeTarget((event) => heard({ type: 'event', event })), ticket, heard)
-    const killed = new Promise<LifeEnd>((resolve) => {
+    this.#life = new ReceiverRunner(
+      () => makeTarget((event) => heard({ type: 'event', event })),
+      ticket,
+      heard,
+    )
+    const killed = new Promise<RunnerEnd>((resolve) => {
       this.#kill = () => resolve('killed')
     })
     this.over = Promise.race([this.#life.over.then(() => 'ended' as const), killed])
   }
 
   send(command: ReceiverCommand): void {
-    this.#life.obey(command)
+    this.#life.handle(command)
   }
 
   kill(): void {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { readBeat } from '../../shared/liveness/heartbeat.js'
+import { readHeartbeat } from '../../shared/liveness/heartbeat.js'
 
 const LOOK_MS = 250
 /**
@@ -30,7 +30,7 @@ let lookedAt = 0
  */
 export const watchThread = (beat: Int32Array, deadlineMs: number, silent: () => void): (() => void) => {
   if (deadlineMs === 0) return () => undefined
-  const thread = { beat, deadlineMs, silent, seen: readBeat(beat), silentMs: 0 }
+  const thread = { beat, deadlineMs, silent, seen: readHeartbeat(beat), silentMs: 0 }
   watched.add(thread)
   if (timer === undefined) {
     lookedAt = performance.now()
@@ -51,7 +51,7 @@ const look = (): void => {
   const passedMs = Math.min(now - lookedAt, 2 * LOOK_MS)
   lookedAt = now
   const silent = [...watched].filter((thread) => {
-    const seen = readBeat(thread.beat)
+    const seen = readHeartbeat(thread.beat)
     if (seen === thread.seen) return true
     thread.seen = seen
     thread.silentMs = 0

@@ -37,7 +37,7 @@ let chosen: string | undefined
  * depends on that are installed; else the modules as they are. `COPYMAN_BUNDLE=off` in the environment takes the modules,
  * for who instruments pg or debugs in a thread.
  */
-export const workerFile = (): string => {
+export const workerEntry = (): string => {
   chosen ??= (process.env.COPYMAN_BUNDLE !== 'off' && bundleFits() ? BUNDLE : MODULES).href
   return chosen
 }

@@ -1,19 +1,19 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { fromErrorRecord } from '../../shared/errors/error-record.js'
 import { CopyError, messageOf } from '../../shared/errors/errors.js'
-import { makeBeat } from '../../shared/liveness/heartbeat.js'
+import { makeHeartbeat } from '../../shared/liveness/heartbeat.js'
 import { checkReport } from '../../shared/messages/message-validation.js'
 import type { ReceiverCommand, ReceiverPlan, ReceiverReport } from '../../shared/messages/messages.js'
 import type { RingTicket } from '../../shared/ring/reader.js'
 import type { Report } from '../../shared/runner/receiver-runner.js'
-import type { ConnectionData } from '../../shared/wire/connection-parameters.js'
-import type { LifeEnd, ReceiverLink } from './link.js'
+import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
+import type { ReceiverLink, RunnerEnd } from './link.js'
 import { watchThread } from './watchdog.js'
 import type { WorkerPool } from './worker-pool.js'
 
 /** A life in a worker thread: commands and reports travel by one MessagePort, errors as records. */
 export class WorkerLink implements ReceiverLink {
-  readonly over: Promise<LifeEnd>
+  readonly over: Promise<RunnerEnd>
   readonly #port: MessagePort
   readonly #heard: (report: Report) => void
   readonly #plan: ReceiverPlan
@@ -31,7 +31,7 @@ export class WorkerLink implements ReceiverLink {
     heard: (report: Report) => void,
   ) {
     const { port1, port2 } = new MessageChannel()
-    const beat = makeBeat()
+    const beat = makeHeartbeat()
     this.#port = port1
     this.#plan = plan
     this.#heard = heard
@@ -39,7 +39,7 @@ export class WorkerLink implements ReceiverLink {
     this.over = this.#live(pool, { port: port2, ticket, plan, beat })
   }
 
-  get server(): ConnectionData | undefined {
+  get server(): ConnectionParameters | undefined {
     return this.#plan.kind === 'statement' ? this.#plan.connection : undefined
   }
 
@@ -76,7 +76,7 @@ export class WorkerLink implements ReceiverLink {
   async #live(
     pool: WorkerPool,
     task: { port: MessagePort; ticket: RingTicket; plan: ReceiverPlan; beat: Int32Array },
-  ): Promise<LifeEnd> {
+  ): Promise<RunnerEnd> {
     try {
       await pool.run(task, this.#killer.signal)
       return 'ended'

@@ -1,7 +1,7 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { CopyError } from '../../shared/errors/errors.js'
-import { workerFile } from './worker-entry.js'
+import { workerEntry } from './worker-entry.js'
 
 const DEFAULT_THREADS = 64
 const MAX_THREADS = 4096
@@ -37,7 +37,7 @@ export class WorkerPool {
     this.threads = threads
     this.#free = threads
     this.#piscina = new Piscina({
-      filename: workerFile(),
+      filename: workerEntry(),
       minThreads: 0,
       maxThreads: threads,
       idleTimeout: idleMs,

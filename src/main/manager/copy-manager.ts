@@ -4,7 +4,7 @@ import type { Slowness } from '../../shared/liveness/slowness.js'
 import type { ReceiverEvent } from '../../shared/messages/messages.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import { refuseSameClient } from '../clients/client-session.js'
-import { CopyCourse } from '../coordinator/copy-coordinator.js'
+import { CopyCoordinator } from '../coordinator/copy-coordinator.js'
 import { requireNew } from '../coordinator/copy-state.js'
 import type { Cycle } from '../coordinator/passes.js'
 import { type CopyManagerOptions, checkOptions } from '../options/copy-options.js'
@@ -13,7 +13,7 @@ import type { Producer } from '../producers/producer.js'
 import type { Receiver } from '../receivers/receiver.js'
 import { Diagnostics } from './diagnostics.js'
 import { type CopyResult, type CopyStats, type Outcome, outcomeOf, statsOf } from './outcome.js'
-import { Retrying } from './retry.js'
+import { RetryPolicy } from './retry.js'
 
 /** What to do about a receiver's fault in `run()` and `copy()`. */
 export type OnFault =
@@ -41,7 +41,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
   readonly producer: Producer
   /** Receivers that are taking part: faulted ones leave it. Live. */
   readonly receivers: ReadonlySet<Receiver>
-  readonly #course: CopyCourse
+  readonly #course: CopyCoordinator
   #turn: Promise<unknown> = Promise.resolve()
 
   /** @throws CopyError COPY_OPTION for illegal options */
@@ -52,7 +52,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     const takingPart = new Set(receivers)
     const diagnostics = new Diagnostics<CopyManager>()
     this.receivers = takingPart
-    this.#course = new CopyCourse(producer, receivers, checkOptions(options), {
+    this.#course = new CopyCoordinator(producer, receivers, checkOptions(options), {
       event: (event, receiver) => this.#tell(event, receiver),
       begun: () => diagnostics.started(this),
       passing: (pass) => diagnostics.passed(pass, this.#course.group.handles),
@@ -120,7 +120,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     const course = this.#course
     // not by open() below: what somebody else has begun is not ours to end
     requireNew(course.phase, 'run')
-    const retrying = new Retrying(course, this.producer, options.retry, onFault === 'abort')
+    const retrying = new RetryPolicy(course, this.producer, options.retry, onFault === 'abort')
     if (onFault === 'abort') course.commitHow = 'one-by-one'
     try {
       await course.open()
@@ -169,7 +169,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     const { phase } = this.#course
     await this.#course.end('the copy was aborted')
     if (phase === 'opening' || phase === 'open') {
-      throw this.#course.lettingGo.aborted('the copy was closed before its end')
+      throw this.#course.shutdown.aborted('the copy was closed before its end')
     }
   }
 
@@ -191,20 +191,20 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
 
   /** As in CopyResult: they changed nothing of the outcomes. */
   get warnings(): readonly CopyError[] {
-    return this.#course.lettingGo.warnings
+    return this.#course.shutdown.warnings
   }
 
   async #decide(fault: ReceiverFault<Receiver>, onFault: OnFault): Promise<void> {
     if (onFault === 'isolate') return
     if (onFault === 'abort') {
       await this.#course.end('another receiver failed')
-      throw this.#course.lettingGo.failed(fault)
+      throw this.#course.shutdown.failed(fault)
     }
     try {
       await Promise.race([onFault(fault, this), this.#course.ended])
     } catch (cause) {
       await this.#course.end('the copy was aborted')
-      throw this.#course.lettingGo.aborted('onFault threw', { cause })
+      throw this.#course.shutdown.aborted('onFault threw', { cause })
     }
     await this.#course.refuseEnded()
   }

@@ -1,5 +1,5 @@
 import type { CopyManager } from './copy-manager.js'
-import type { Messages } from './diagnostics.js'
+import type { CopyMessages } from './diagnostics.js'
 
 /** The messages of each channel of `node:diagnostics_channel`, by the channel's name. */
-export type DiagnosticsMessages = Messages<CopyManager>
+export type DiagnosticsMessages = CopyMessages<CopyManager>

@@ -16,7 +16,7 @@ export interface CopyMessage {
  * a subscriber is called before the copy goes on, and should be quick. Messages are made only where somebody listens.
  * Of one that throws, Node makes an `uncaughtException` of its own; the copy does not notice.
  */
-export interface Messages<M> {
+export interface CopyMessages<M> {
   /** `open()` was called. `manager.stats()` tells at any time how far everybody is. */
   readonly 'copyman:start': CopyMessage & {
     readonly manager: M
@@ -53,8 +53,8 @@ export interface Messages<M> {
   }
 }
 
-type Name = keyof Messages<unknown>
-type Body<M, N extends Name> = Omit<Messages<M>[N], 'copy'>
+type Name = keyof CopyMessages<unknown>
+type Body<M, N extends Name> = Omit<CopyMessages<M>[N], 'copy'>
 
 const channelOf = (name: Name): Channel => channel(name)
 
@@ -113,7 +113,7 @@ export class Diagnostics<M extends Managed> {
     if (state === 'faulted' && fault !== undefined) this.failed(name, fault)
     if (state !== 'committed') return
     this.#publish('copyman:commit', () => {
-      const { completion, participation } = handle
+      const { completion, subscription: participation } = handle
       const { progress, seconds } = participation
       return { receiver: name, rows: completion?.rows, bytes: progress.bytes, seconds }
     })
@@ -132,7 +132,7 @@ export class Diagnostics<M extends Managed> {
   ended(reason: AbortReason, result: () => CopyResult): void {
     // a manager that was closed before it was opened
     if (this.#copy === 0) return
-    const end: Messages<M>['copyman:end']['end'] = ENDS[reason] ?? 'failed'
+    const end: CopyMessages<M>['copyman:end']['end'] = ENDS[reason] ?? 'failed'
     const error = end === 'failed' ? this.#fault : undefined
     this.#publish('copyman:end', () => ({ end, error, result: result() }))
   }

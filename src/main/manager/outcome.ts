@@ -64,10 +64,10 @@ export const outcomeOf = (handle: ReceiverHandle): Outcome => ({
   name: handle.name,
   state: handle.state,
   ...(handle.completion?.rows !== undefined && { rows: handle.completion.rows }),
-  bytes: handle.participation.progress.bytes,
-  seconds: handle.participation.seconds,
-  passes: handle.participation.passes,
-  retries: handle.participation.retries,
+  bytes: handle.subscription.progress.bytes,
+  seconds: handle.subscription.seconds,
+  passes: handle.subscription.passes,
+  retries: handle.subscription.retries,
   ...(handle.fault !== undefined && { fault: handle.fault }),
 })
 
@@ -80,7 +80,7 @@ export const statsOf = (
   seconds: number,
 ): CopyStats => {
   const receivers = handles.map((handle) => {
-    const { messages, bytes } = handle.participation.progress
+    const { messages, bytes } = handle.subscription.progress
     const due = handle.completion === undefined ? totals : first
     return {
       name: handle.name,

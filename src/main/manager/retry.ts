@@ -1,13 +1,13 @@
 import { type CopyError, ReceiverFault } from '../../shared/errors/errors.js'
-import type { CopyCourse } from '../coordinator/copy-coordinator.js'
+import type { CopyCoordinator } from '../coordinator/copy-coordinator.js'
 import { checkRetry, MAX_BACKOFF_MS, type RetryOptions } from '../options/retry-options.js'
 import type { Producer } from '../producers/producer.js'
 import { CallReceiver } from '../receivers/call-receiver.js'
 import type { Receiver } from '../receivers/receiver.js'
 
 /** Takes receivers back whose faults may heal by themselves, in a copy that does its own loop. */
-export class Retrying {
-  readonly #course: CopyCourse
+export class RetryPolicy {
+  readonly #course: CopyCoordinator
   readonly #producer: Producer
   readonly #options: Required<RetryOptions>
   readonly #isAllOrNone: boolean
@@ -16,7 +16,12 @@ export class Retrying {
    * @param isAllOrNone whether one fault that cannot be retried makes retrying the others pointless
    * @throws CopyError COPY_OPTION
    */
-  constructor(course: CopyCourse, producer: Producer, retry: RetryOptions | undefined, isAllOrNone: boolean) {
+  constructor(
+    course: CopyCoordinator,
+    producer: Producer,
+    retry: RetryOptions | undefined,
+    isAllOrNone: boolean,
+  ) {
     this.#course = course
     this.#producer = producer
     this.#options = checkRetry(retry)
@@ -39,13 +44,13 @@ export class Retrying {
   }
 
   #mayRetry(receiver: Receiver, error: CopyError): boolean {
-    const { retries } = this.#course.group.handleOf(receiver).participation
+    const { retries } = this.#course.group.handleOf(receiver).subscription
     if (!error.retryable || retries >= this.#options.times) return false
     return this.#producer.canRepeat && receiver.canRestart && !(receiver instanceof CallReceiver)
   }
 
   #retry(receiver: Receiver): Promise<void> {
-    const { participation } = this.#course.group.handleOf(receiver)
+    const { subscription: participation } = this.#course.group.handleOf(receiver)
     participation.retry(Math.min(MAX_BACKOFF_MS, this.#options.backoff * 2 ** participation.retries))
     return this.#course.reconcile(receiver, 'start')
   }

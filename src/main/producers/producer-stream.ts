@@ -1,7 +1,7 @@
 import type { Deframer } from '../ring/deframer.js'
 import type { Ring } from '../ring/ring.js'
 import type { RingWriter } from '../ring/writer.js'
-import { Breath } from './event-loop-yield.js'
+import { EventLoopYield } from './event-loop-yield.js'
 
 /** Rows laid down between two looks at the clock. A power of two. */
 const ROWS_PER_LOOK = 16
@@ -17,7 +17,7 @@ export class ProducerStream {
   /** @internal */
   readonly deframer: Deframer
   readonly #started: () => void
-  readonly #breath = new Breath()
+  readonly #breath = new EventLoopYield()
   #stopped = false
 
   /** @internal */
@@ -64,7 +64,7 @@ export class ProducerStream {
     for (const row of rows) {
       if (this.#stopped) return
       laid += 1
-      if (laid % ROWS_PER_LOOK === 0 && this.#breath.isDue) await this.#breath.take()
+      if (laid % ROWS_PER_LOOK === 0 && this.#breath.isDue) await this.#breath.yield()
       if (writer.isFull || row.length > writer.limit - writer.out) {
         await this.#makeRoom()
         await this.#lay(row)
@@ -92,7 +92,7 @@ export class ProducerStream {
   /** Publishes if that is due, and waits while slot and ring are full. */
   async #offer(): Promise<void> {
     if (!this.writer.offer()) await this.writer.space(() => this.#stopped)
-    if (this.#breath.isDue) await this.#breath.take()
+    if (this.#breath.isDue) await this.#breath.yield()
   }
 
   async #lay(bytes: Uint8Array): Promise<void> {

@@ -1,7 +1,7 @@
 import type { CopyPhase } from '../../shared/errors/codes.js'
-import type { Examined } from '../../shared/liveness/slowness.js'
+import type { WaitDiagnosis } from '../../shared/liveness/slowness.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
-import type { StepLimits } from '../../shared/session/step-deadlines.js'
+import type { StepDeadlines } from '../../shared/session/step-deadlines.js'
 import type { ProducerStream } from './producer-stream.js'
 
 /** What a producer knows when a pass is over. */
@@ -13,7 +13,7 @@ export interface ProducerEnd {
 }
 
 /** What the manager gives to a producer before the first pass. */
-export interface ProducerContext extends StepLimits {
+export interface ProducerContext extends StepDeadlines {
   /** Server settings that the caller of the copy wants at both ends. */
   readonly session: Readonly<Record<string, string | number | boolean>>
   /** Tells the caller of something that a server sent on its own account. */
@@ -57,5 +57,5 @@ export interface Producer {
    * Asks what a producer waits for from which nothing comes. `gone` when nothing can come any more and `produce` rejects
    * for that. It must settle soon after `abort` or `close`.
    */
-  examine?(): Promise<Examined | 'gone' | undefined>
+  diagnose?(): Promise<WaitDiagnosis | 'gone' | undefined>
 }

@@ -1,24 +1,29 @@
 import type pg from 'pg'
 import { type CopyStreamQuery, from } from 'pg-copy-streams'
-import { withinLimit } from '../../shared/async/deadline.js'
+import { withDeadline } from '../../shared/async/deadline.js'
 import { CopyError } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
 import { HEADER_BYTES } from '../../shared/ring/layout.js'
 import type { RingSlice } from '../../shared/ring/reader.js'
 import type { Target } from '../../shared/runner/target.js'
 import { CopyCommand } from '../../shared/session/copy-command.js'
-import { CHECK_CONSTRAINTS, completeCopyIn, runEach, takesData } from '../../shared/session/copy-in.js'
+import {
+  awaitCopyIn,
+  CHECK_CONSTRAINTS,
+  completeCopyIn,
+  runStatements,
+} from '../../shared/session/copy-in.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import {
-  asideMs,
-  finishedTooLate,
-  type StepLimits,
-  startedTooLate,
+  finishTimeout,
+  type StepDeadlines,
+  sideConnectionMs,
+  startTimeout,
 } from '../../shared/session/step-deadlines.js'
 import { cancelRequest } from '../../shared/wire/cancel-request.js'
 import { ClientSession } from '../clients/client-session.js'
 
-export interface ClientTargetPlan extends StepLimits {
+export interface ClientTargetPlan extends StepDeadlines {
   readonly client: pg.Client
   readonly statement: string
   readonly before: readonly string[]
@@ -116,8 +121,8 @@ export class ClientTarget implements Target {
     this.#session = session
     session.closed.then(() => this.#fail(session.fault(new Error('it was closed'), 'copy')))
     const { startMs } = this.#plan
-    const late = (): CopyError => this.#late(startedTooLate(session.server, startMs))
-    await withinLimit(this.#do(this.#begin(session)), startMs, late)
+    const late = (): CopyError => this.#late(startTimeout(session.server, startMs))
+    await withDeadline(this.#do(this.#begin(session)), startMs, late)
   }
 
   send(slice: RingSlice, sent: () => void): void {
@@ -128,9 +133,9 @@ export class ClientTarget implements Target {
   complete(): Promise<Completion> {
     const { finishMs } = this.#plan
     const session = this.#session as ClientSession
-    const late = (): CopyError => this.#late(finishedTooLate(session.server, finishMs))
+    const late = (): CopyError => this.#late(finishTimeout(session.server, finishMs))
     const finishing = this.#do(this.#finish(session, this.#copy as CopyIn))
-    return withinLimit(finishing, finishMs, late)
+    return withDeadline(finishing, finishMs, late)
   }
 
   /** The transaction is the user's. */
@@ -153,7 +158,7 @@ export class ClientTarget implements Target {
 
   async #begin(session: ClientSession): Promise<void> {
     const { statement, before } = this.#plan
-    const { status } = await session.examine('receiver')
+    const { status } = await session.check('receiver')
     if (status !== 'T') {
       const why = 'rows that it loads would be visible before the copy is complete'
       throw new CopyError(
@@ -164,11 +169,11 @@ export class ClientTarget implements Target {
         },
       )
     }
-    await runEach(session, before, 'start', this.#stop.signal)
+    await runStatements(session, before, 'start', this.#stop.signal)
     this.#stop.signal.throwIfAborted()
     const copy = session.submit(new CopyIn(statement))
     this.#copy = copy
-    await takesData(session, copy)
+    await awaitCopyIn(session, copy)
     copy.finished.catch((error) => this.#fail(session.fault(error, this.#isDone ? 'complete' : 'copy')))
   }
 
@@ -192,7 +197,7 @@ export class ClientTarget implements Target {
   #late(error: CopyError): CopyError {
     if (this.#stop.signal.aborted) return error
     this.#stop.abort()
-    const cancelling = cancelRequest(this.#plan.client, asideMs(this.#plan.connectMs))
+    const cancelling = cancelRequest(this.#plan.client, sideConnectionMs(this.#plan.connectMs))
     // until both have settled, what is sent could be hit by the request
     this.#do(Promise.all([this.#work, cancelling]))
     return error

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { within, withinLimit } from '../../shared/async/deadline.js'
+import { settlesWithin, withDeadline } from '../../shared/async/deadline.js'
 import type { CopyPhase } from '../../shared/errors/codes.js'
 import { CopyError } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
@@ -7,7 +7,7 @@ import type { RingSlice } from '../../shared/ring/reader.js'
 import type { Target } from '../../shared/runner/target.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import type { SessionSettings } from '../../shared/session/session-settings.js'
-import { finishedTooLate } from '../../shared/session/step-deadlines.js'
+import { finishTimeout } from '../../shared/session/step-deadlines.js'
 import type { ClientSession } from '../clients/client-session.js'
 import { PooledClient } from '../clients/pooled-client.js'
 import { ClientTarget, type ClientTargetPlan } from './client-target.js'
@@ -74,9 +74,9 @@ export class PoolTarget implements Target {
     const session = target.session as ClientSession
     const asking = session.query('SELECT pg_catalog.pg_current_xact_id()::text', 'complete')
     const leftMs = finishMs && Math.max(1, finishMs - (performance.now() - began))
-    const rows = await withinLimit(asking, leftMs, () => {
+    const rows = await withDeadline(asking, leftMs, () => {
       session.destroy()
-      return finishedTooLate(session.server, finishMs)
+      return finishTimeout(session.server, finishMs)
     })
     this.#leftMs = finishMs && Math.max(1, finishMs - (performance.now() - began))
     const transactionId = rows?.[0]?.[0]
@@ -87,7 +87,7 @@ export class PoolTarget implements Target {
     this.#isCommitting = true
     const session = this.#target?.session as ClientSession
     const { finishMs } = this.#plan
-    const tag = await withinLimit(session.command('COMMIT', 'commit'), this.#leftMs, () => {
+    const tag = await withDeadline(session.command('COMMIT', 'commit'), this.#leftMs, () => {
       const why = `COMMIT was not answered within ${finishMs} ms of finishing (deadlines.finish)`
       session.destroy()
       return session.fault(new Error(why), 'commit')
@@ -102,7 +102,7 @@ export class PoolTarget implements Target {
   async abort(reason: string, deadlineMs: number): Promise<boolean> {
     this.#stop.abort()
     // it is borrowing, which the signal ends, or setting up its transaction, which is short or the server is gone
-    const isBegun = await within(this.#beginning, deadlineMs)
+    const isBegun = await settlesWithin(this.#beginning, deadlineMs)
     const isAligned = isBegun && ((await this.#target?.abort(reason, deadlineMs)) ?? true)
     await this.#giveBack(isBegun ? deadlineMs : 0)
     return isAligned

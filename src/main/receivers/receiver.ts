@@ -2,13 +2,13 @@ import type { ReceiverPlan } from '../../shared/messages/messages.js'
 import type { Target } from '../../shared/runner/target.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import type { SessionSettings } from '../../shared/session/session-settings.js'
-import type { StepLimits } from '../../shared/session/step-deadlines.js'
+import type { StepDeadlines } from '../../shared/session/step-deadlines.js'
 
 /** How a receiver's own count must agree with the producer's before anything is committed. */
 export type RowCountRule = 'equal' | 'at-most' | 'any'
 
 /** What the manager gives to a receiver that is to take part. */
-export interface ReceiverContext extends StepLimits {
+export interface ReceiverContext extends StepDeadlines {
   /** Server settings that the caller of the copy wants at both ends. */
   readonly session: SessionSettings
 }

@@ -1,5 +1,5 @@
 import { finished, Writable } from 'node:stream'
-import { within } from '../../shared/async/deadline.js'
+import { settlesWithin } from '../../shared/async/deadline.js'
 import type { CopyPhase } from '../../shared/errors/codes.js'
 import { CopyError, messageOf } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
@@ -88,7 +88,7 @@ export class StreamTarget implements Target {
     const stream = this.#stream
     if (stream === undefined) return
     inUse.delete(this.#given as AnyWritable)
-    if (!isShared(stream)) await within(this.#over, deadlineMs)
+    if (!isShared(stream)) await settlesWithin(this.#over, deadlineMs)
     // it may fail in its closing, too; its events come a turn after it has closed
     if (isShared(stream) || stream.closed) setImmediate(this.#unhear)
     else stream.once('close', () => setImmediate(this.#unhear))

@@ -4,7 +4,7 @@ import type { CopyError } from '../errors/errors.js'
  * Waits for `work` until the signal fires; what comes of it afterwards is nobody's business.
  * @throws what `work` throws; the signal's reason
  */
-export const unlessAborted = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
+export const abortable = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
   let giveUp: () => void = () => undefined
   const aborted = new Promise<never>((_, reject) => {
     giveUp = () => reject(signal.reason)
@@ -19,7 +19,7 @@ export const unlessAborted = async <T>(work: Promise<T>, signal: AbortSignal): P
 }
 
 /** Waits for `work` at most `ms` milliseconds. @returns whether it settled in time; a rejection counts as settled */
-export const within = async (work: Promise<unknown>, ms: number): Promise<boolean> => {
+export const settlesWithin = async (work: Promise<unknown>, ms: number): Promise<boolean> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), ms)
@@ -41,7 +41,7 @@ export const within = async (work: Promise<unknown>, ms: number): Promise<boolea
  * @param late called when the time is over, of which it makes the error; what comes of `work` then is nobody's business
  * @throws what `work` throws, what `late` makes
  */
-export const withinLimit = async <T>(
+export const withDeadline = async <T>(
   work: Promise<T>,
   limitMs: number,
   late: () => CopyError,

@@ -2,12 +2,13 @@
 const BEAT_MS = 200
 
 /** The cell of a thread's beat: counted up by a timer of the thread, looked at by main, with no message between them. */
-export const makeBeat = (): Int32Array => new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+export const makeHeartbeat = (): Int32Array =>
+  new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
 /** Beats from now on. @returns ends that */
-export const startBeat = (beat: Int32Array): (() => void) => {
+export const startHeartbeat = (beat: Int32Array): (() => void) => {
   const timer = setInterval(() => Atomics.add(beat, 0, 1), BEAT_MS)
   return () => clearInterval(timer)
 }
 
-export const readBeat = (beat: Int32Array): number => Atomics.load(beat, 0)
+export const readHeartbeat = (beat: Int32Array): number => Atomics.load(beat, 0)

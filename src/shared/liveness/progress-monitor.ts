@@ -1,20 +1,20 @@
 import type { CopyPhase } from '../errors/codes.js'
 import { messageOf } from '../errors/errors.js'
-import type { Examined, Slowness } from './slowness.js'
+import type { Slowness, WaitDiagnosis } from './slowness.js'
 
 /** Looks this often within the time: slowness is noticed at most a quarter too late. */
 const LOOKS = 4
 
 /** Where something stands: while neither changes, it makes no progress. */
-export interface Standing {
+export interface ProgressMark {
   readonly phase: CopyPhase
   readonly mark?: unknown
 }
 
 /** Tells when something makes no progress: after a while, and again whenever it has taken twice as long as when last told. */
-export class SlowWatch {
+export class ProgressMonitor {
   readonly #slowMs: number
-  readonly #examine: () => Promise<Examined | 'gone' | undefined> | undefined
+  readonly #diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined> | undefined
   readonly #tell: (slowness: Slowness) => void
   #timer: NodeJS.Timeout | undefined
   #isAsking = false
@@ -22,15 +22,15 @@ export class SlowWatch {
 
   /**
    * @param slowMs 0 for never
-   * @param examine asks what it waits for; `gone` when that is told in another way
+   * @param diagnose asks what it waits for; `gone` when that is told in another way
    */
   constructor(
     slowMs: number,
-    examine: () => Promise<Examined | 'gone' | undefined> | undefined,
+    diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined> | undefined,
     tell: (slowness: Slowness) => void,
   ) {
     this.#slowMs = slowMs
-    this.#examine = examine
+    this.#diagnose = diagnose
     this.#tell = tell
   }
 
@@ -39,7 +39,7 @@ export class SlowWatch {
    * @param standing where it stands now; undefined while no progress is due
    * @returns what `work` comes to
    */
-  async during<T>(standing: () => Standing | undefined, work: Promise<T>): Promise<T> {
+  async during<T>(standing: () => ProgressMark | undefined, work: Promise<T>): Promise<T> {
     if (this.#slowMs > 0 && !this.#isStopped) this.#watch(standing)
     try {
       return await work
@@ -54,7 +54,7 @@ export class SlowWatch {
     clearInterval(this.#timer)
   }
 
-  #watch(standing: () => Standing | undefined): void {
+  #watch(standing: () => ProgressMark | undefined): void {
     let seen = standing()
     let since = performance.now()
     let dueMs = this.#slowMs
@@ -69,11 +69,11 @@ export class SlowWatch {
     const timer = setInterval(() => {
       if (this.#isAsking || !isSame() || performance.now() - since < dueMs) return
       dueMs *= 2
-      const { phase } = seen as Standing
-      this.#ask((examined) => {
+      const { phase } = seen as ProgressMark
+      this.#ask((diagnosis) => {
         // it may have moved meanwhile, or be over
         if (this.#isStopped || this.#timer !== timer || !isSame()) return
-        this.#tell({ type: 'slow', phase, seconds: (performance.now() - since) / 1000, ...examined })
+        this.#tell({ type: 'slow', phase, seconds: (performance.now() - since) / 1000, ...diagnosis })
       })
     }, this.#slowMs / LOOKS)
     // whoever is waited for keeps the process alive; watching does not
@@ -81,15 +81,15 @@ export class SlowWatch {
     this.#timer = timer
   }
 
-  async #ask(then: (examined: Examined | undefined) => void): Promise<void> {
+  async #ask(then: (diagnosis: WaitDiagnosis | undefined) => void): Promise<void> {
     this.#isAsking = true
-    let examined: Examined | 'gone' | undefined
+    let diagnosis: WaitDiagnosis | 'gone' | undefined
     try {
-      examined = await this.#examine()
+      diagnosis = await this.#diagnose()
     } catch (error) {
-      examined = { unasked: messageOf(error) }
+      diagnosis = { unasked: messageOf(error) }
     }
     this.#isAsking = false
-    if (examined !== 'gone') then(examined)
+    if (diagnosis !== 'gone') then(diagnosis)
   }
 }

@@ -14,14 +14,14 @@ export interface BackendState {
 }
 
 /** What was learnt about a backend by a question on another connection. */
-export interface Examined {
+export interface WaitDiagnosis {
   readonly backend?: BackendState
   /** Why nothing could be learnt, in a sentence. */
   readonly unasked?: string
 }
 
 /** An end of a copy that makes no progress. Neither `backend` nor `unasked`: there is no backend of ours to ask about. */
-export interface Slowness extends Examined {
+export interface Slowness extends WaitDiagnosis {
   readonly type: 'slow'
   /** What takes long: connecting, starting the COPY, the COPY, completing it, COMMIT. */
   readonly phase: CopyPhase

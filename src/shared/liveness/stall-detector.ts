@@ -5,7 +5,7 @@ import type { RingReader } from '../ring/reader.js'
 const LOOKS = 4
 
 /** Notices that slices were handed out and none of them was released for longer than the deadline. */
-export class StallWatch {
+export class StallDetector {
   readonly #timer: NodeJS.Timeout | undefined
   #released: number
   #since = performance.now()

@@ -1,9 +1,9 @@
 import type { ErrorRecord } from '../errors/error-record.js'
 import type { Slowness } from '../liveness/slowness.js'
 import type { ServerEvent } from '../session/server-events.js'
-import type { ServerMark } from '../session/server-identity.js'
-import type { StepLimits } from '../session/step-deadlines.js'
-import type { ConnectionData } from '../wire/connection-parameters.js'
+import type { ServerIdentity } from '../session/server-identity.js'
+import type { StepDeadlines } from '../session/step-deadlines.js'
+import type { ConnectionParameters } from '../wire/connection-parameters.js'
 
 /**
  * Why a receiver gives up what it began. It ends in the log of the receiver's server, so it is one of these sentences
@@ -45,7 +45,7 @@ export interface Completion {
   /** Transaction id, by which the outcome of a lost COMMIT can be asked. */
   readonly transactionId?: string
   /** Which server that id is of; undefined where the user may not learn it. */
-  readonly server?: ServerMark
+  readonly server?: ServerIdentity
   /** Whether a COMMIT is still to come. Callables, null receivers and users' clients have none. */
   readonly commits: boolean
 }
@@ -69,9 +69,9 @@ export type ReceiverReport =
 
 /** What a worker thread needs to become one receiver, besides its port and its ring ticket: plain data. */
 export type ReceiverPlan =
-  | (StepLimits & {
+  | (StepDeadlines & {
       readonly kind: 'statement'
-      readonly connection: ConnectionData
+      readonly connection: ConnectionParameters
       readonly statement: string
       readonly before: readonly string[]
       readonly after: readonly string[]

@@ -1,5 +1,5 @@
-import { SlowWatch, type Standing } from '../liveness/progress-monitor.js'
-import { StallWatch } from '../liveness/stall-detector.js'
+import { type ProgressMark, ProgressMonitor } from '../liveness/progress-monitor.js'
+import { StallDetector } from '../liveness/stall-detector.js'
 import type { AbortReason, ReceiverCommand, ReceiverReport } from '../messages/messages.js'
 import { RingReader, type RingTicket } from '../ring/reader.js'
 import { Attempt } from './attempt.js'
@@ -17,7 +17,7 @@ export type Report =
  * One receiver's life in its own thread, a worker or the main one: it does what main tells it, with a target on one
  * side and the ring on the other. Main sends one command at a time and awaits its report; abort may come at any moment.
  */
-export class ReceiverLife {
+export class ReceiverRunner {
   /** Settles when the life is over. */
   readonly over: Promise<void>
   readonly #makeTarget: () => Target | Promise<Target>
@@ -27,7 +27,7 @@ export class ReceiverLife {
   #target: Target | undefined
   #drain: Drain | undefined
   #attempt = new Attempt()
-  #slow: SlowWatch | undefined
+  #slow: ProgressMonitor | undefined
   #end!: () => void
 
   /** @param makeTarget called at the first begin */
@@ -45,7 +45,7 @@ export class ReceiverLife {
   }
 
   /** Does what main says. What goes wrong is reported as a fault. */
-  obey(command: ReceiverCommand): void {
+  handle(command: ReceiverCommand): void {
     if (command.type === 'begin') this.#attempt = new Attempt()
     const attempt = this.#attempt
     this.#obey(command, attempt).catch((cause: unknown) => {
@@ -77,9 +77,9 @@ export class ReceiverLife {
   async #begin({ pass, sequence, stallMs, slowMs }: Begin, attempt: Attempt): Promise<void> {
     const target = await this.#make()
     if (attempt.aborted) return
-    const slow = new SlowWatch(
+    const slow = new ProgressMonitor(
       slowMs,
-      () => target.examine?.(),
+      () => target.diagnose?.(),
       (event) => this.#report({ type: 'event', event }),
     )
     this.#slow = slow
@@ -88,7 +88,7 @@ export class ReceiverLife {
     this.#report({ type: 'receiving', pass })
     const reader = new RingReader(this.#ticket, sequence)
     // a stalled target keeps what it was handed and goes on behind it: sending that again would load rows twice
-    const watch = new StallWatch(reader, stallMs, (cause) => this.#resumable(cause, attempt))
+    const watch = new StallDetector(reader, stallMs, (cause) => this.#resumable(cause, attempt))
     try {
       // 'stopped': the copy was given up; main says what next
       const taking = this.#take(reader, target, attempt)
@@ -149,7 +149,7 @@ export class ReceiverLife {
     if (attempt.aborted) return
     const target = this.#target as Target
     const committing = Promise.race([target.commit(), target.failed])
-    await (this.#slow as SlowWatch).during(() => ({ phase: 'commit' }), committing)
+    await (this.#slow as ProgressMonitor).during(() => ({ phase: 'commit' }), committing)
     this.#report({ type: 'committed' })
   }
 
@@ -165,5 +165,5 @@ export class ReceiverLife {
 }
 
 /** Progress is due while a slice was handed out and not released, and no fault waits for a decision. */
-const standingOf = (reader: RingReader, attempt: Attempt): Standing | undefined =>
+const standingOf = (reader: RingReader, attempt: Attempt): ProgressMark | undefined =>
   reader.inFlight === 0 || attempt.isHeld ? undefined : { phase: 'copy', mark: reader.released }

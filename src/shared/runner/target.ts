@@ -1,5 +1,5 @@
 import type { CopyPhase } from '../errors/codes.js'
-import type { Examined } from '../liveness/slowness.js'
+import type { WaitDiagnosis } from '../liveness/slowness.js'
 import type { Completion } from '../messages/messages.js'
 import type { RingSlice } from '../ring/reader.js'
 
@@ -38,5 +38,5 @@ export interface Target {
    * At any time: asks what a target that is slow waits for. `gone` when there is nothing to wait for any more and it
    * has failed by itself. It must settle soon after `abort` or `end`.
    */
-  examine?(): Promise<Examined | 'gone' | undefined>
+  diagnose?(): Promise<WaitDiagnosis | 'gone' | undefined>
 }

@@ -1,9 +1,9 @@
 import { messageOf } from '../errors/errors.js'
-import type { BackendState, Examined } from '../liveness/slowness.js'
-import type { ConnectionData } from '../wire/connection-parameters.js'
+import type { BackendState, WaitDiagnosis } from '../liveness/slowness.js'
+import type { ConnectionParameters } from '../wire/connection-parameters.js'
 import { type BackendId, SERVER_START } from './backend-id.js'
 import { Session } from './session.js'
-import { asideMs } from './step-deadlines.js'
+import { sideConnectionMs } from './step-deadlines.js'
 
 /** The function and not the view, which would wait where somebody has locked the catalogs that it joins. */
 const question = ({ processId }: BackendId): string =>
@@ -14,7 +14,7 @@ const question = ({ processId }: BackendId): string =>
 /** The goodbye of such a connection, at most. */
 const END_MS = 500
 
-export interface ExamineOptions {
+export interface ActivityOptions {
   readonly connectMs: number
   /** Lets go of the connection that asks. */
   readonly signal: AbortSignal
@@ -25,11 +25,11 @@ export interface ExamineOptions {
  * When the server knows the backend no more, the session is lost: what is under way on it ends with that fault.
  * @returns never rejects: why it could not be asked is `unasked`
  */
-export const examineBackend = async (
+export const readBackendActivity = async (
   session: Session,
-  data: ConnectionData,
-  options: ExamineOptions,
-): Promise<Examined | 'gone'> => {
+  data: ConnectionParameters,
+  options: ActivityOptions,
+): Promise<WaitDiagnosis | 'gone'> => {
   const { backend: id } = session
   if (id === undefined) return { unasked: 'the connection has not come far enough to ask about its backend' }
   try {
@@ -48,11 +48,11 @@ export const examineBackend = async (
 }
 
 const ask = async (
-  data: ConnectionData,
+  data: ConnectionParameters,
   id: BackendId,
-  { connectMs, signal }: ExamineOptions,
+  { connectMs, signal }: ActivityOptions,
 ): Promise<(string | null)[]> => {
-  const limitMs = asideMs(connectMs)
+  const limitMs = sideConnectionMs(connectMs)
   const until = performance.now() + limitMs
   const session = await Session.open(data, { connectMs: limitMs, signal })
   const giveUp = (): void => session.lose(`no answer within ${limitMs} ms (deadlines.connect)`)

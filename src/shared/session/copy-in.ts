@@ -14,7 +14,7 @@ export interface CopyInSession {
  * transaction of its own.
  * @returns the rows of the last one
  */
-export const runEach = async (
+export const runStatements = async (
   session: CopyInSession,
   statements: readonly string[],
   phase: CopyPhase,
@@ -32,7 +32,7 @@ export const runEach = async (
  * Resolves when the server takes data.
  * @throws CopyError COPY_OPTION for a COPY TO; COPY_SERVER, COPY_PROTOCOL or COPY_CONNECTION_LOST for what else it answered
  */
-export const takesData = async (session: CopyInSession, command: CopyCommand): Promise<void> => {
+export const awaitCopyIn = async (session: CopyInSession, command: CopyCommand): Promise<void> => {
   const direction = await command.started.catch((error: unknown) => {
     throw session.fault(error, 'start')
   })
@@ -63,6 +63,6 @@ export const completeCopyIn = async (
     throw session.fault(error, 'complete')
   })
   const rows = rowsOfTag(tag)
-  await runEach(session, after, 'complete', signal)
+  await runStatements(session, after, 'complete', signal)
   return { rows, command: tag }
 }

@@ -1,7 +1,7 @@
 import { SERVER_START } from './backend-id.js'
 
 /** Which server a transaction is in, and what would show that the server has lost a part of its log since. */
-export interface ServerMark {
+export interface ServerIdentity {
   /**
    * Its cluster, and the timeline, which changes when a standby takes over. A transaction id means nothing anywhere
    * else: a standby that took over before it saw a transaction gives the same id to another one.
@@ -25,13 +25,13 @@ const epoch = (time: string): string => `extract(epoch from pg_catalog.${time}()
  * What to select, as the last columns, to learn a server's mark. The server answers with an error on a standby, and
  * where the user may not call these functions.
  */
-export const SERVER_MARK =
+export const SERVER_IDENTITY =
   'system_identifier, pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), ' +
   `pg_catalog.pg_current_wal_flush_lsn(), ${SERVER_START}, ${epoch('clock_timestamp')}, ` +
   `${epoch('pg_stat_get_bgwriter_stat_reset_time')} FROM pg_catalog.pg_control_system()`
 
 /** @param row what `SERVER_MARK` gave; undefined when the server gave nothing of the kind */
-export const toServerMark = (row: readonly (string | null)[]): ServerMark | undefined => {
+export const toServerIdentity = (row: readonly (string | null)[]): ServerIdentity | undefined => {
   const [system, file, flushed, ...times] = row.map((value) => value ?? '')
   const [serverStart = Number.NaN, now = Number.NaN, countsSince = Number.NaN] = times.map(Number.parseFloat)
   if (!system || !file || ![serverStart, now, countsSince].every(Number.isFinite)) return undefined

@@ -4,7 +4,7 @@ import pg from 'pg'
 import type { CopyPhase } from '../errors/codes.js'
 import { CopyError } from '../errors/errors.js'
 import { NO_PASSWORD } from '../wire/auth-guard.js'
-import { type ConnectionData, describeServer } from '../wire/connection-parameters.js'
+import { type ConnectionParameters, describeServer } from '../wire/connection-parameters.js'
 import { ServerConnection } from '../wire/server-connection.js'
 import { sessionFault, toCopyError } from '../wire/server-error.js'
 import { guardWire } from '../wire/wire-guard.js'
@@ -67,7 +67,7 @@ export class Session {
    * Connects and authenticates, as often as the connection's TLS policy says: the next way when a server refuses one.
    * @throws CopyError COPY_CONNECT, with the server's SQLSTATE where it sent one; COPY_TLS; COPY_PROTOCOL
    */
-  static async open(data: ConnectionData, options: SessionOptions): Promise<Session> {
+  static async open(data: ConnectionParameters, options: SessionOptions): Promise<Session> {
     const began = performance.now()
     const limits = [options.connectMs, data.connectMs ?? 0].filter((ms) => ms > 0)
     const connectMs = limits.length === 0 ? 0 : Math.min(...limits)
@@ -101,7 +101,7 @@ export class Session {
 
   static async #connect(
     connection: ServerConnection,
-    data: ConnectionData,
+    data: ConnectionParameters,
     { connectMs, signal }: SessionOptions,
     leftMs: number,
   ): Promise<Session> {

@@ -2,7 +2,7 @@ import type { CopyPhase } from '../errors/codes.js'
 import { CopyError } from '../errors/errors.js'
 
 /** How long the steps of one end may take, in milliseconds; 0 is no limit. */
-export interface StepLimits {
+export interface StepDeadlines {
   /** Connecting and authenticating. */
   readonly connectMs: number
   /** From there until COPY has begun. */
@@ -12,20 +12,20 @@ export interface StepLimits {
 }
 
 /** For connections beside a copy's own, such as cancel requests, where connecting has no limit. */
-const ASIDE_MS = 10_000
+const SIDE_CONNECTION_MS = 10_000
 
 /** How long a connection beside a copy's own may take in all, in milliseconds. */
-export const asideMs = (connectMs: number): number => connectMs || ASIDE_MS
+export const sideConnectionMs = (connectMs: number): number => connectMs || SIDE_CONNECTION_MS
 
 const tooLate = (phase: CopyPhase, message: string): CopyError =>
   new CopyError('COPY_TIMEOUT', message, { phase })
 
 /** @param who such as `db1:5432`; @param why it is late, where that is known */
-export const startedTooLate = (who: string, limitMs: number, why?: string): CopyError => {
+export const startTimeout = (who: string, limitMs: number, why?: string): CopyError => {
   const message = `${who} did not begin the COPY within ${limitMs} ms (deadlines.start)`
   return tooLate('start', why === undefined ? message : `${message}: ${why}`)
 }
 
 /** @param who such as `db1:5432` */
-export const finishedTooLate = (who: string, limitMs: number): CopyError =>
+export const finishTimeout = (who: string, limitMs: number): CopyError =>
   tooLate('complete', `${who} did not complete the COPY within ${limitMs} ms (deadlines.finish)`)

@@ -4,7 +4,7 @@ import type { AuthPolicy, TlsPolicy } from './tls-policy.js'
  * How to reach a server, as plain data: made once on the main thread from what the user gave, then posted to a worker.
  * It may hold secrets, so it is never attached to an error and never kept in an enumerable property.
  */
-export interface ConnectionData {
+export interface ConnectionParameters {
   /** The server's name or address, which its certificate must bear; or the directory of its Unix socket. */
   readonly host: string
   /** Where to connect instead of looking up `host`. */
@@ -29,8 +29,8 @@ export interface ConnectionData {
 export const KEEPALIVE_MS = 10_000
 
 /** Names the server, for error texts: never the password. */
-export const describeServer = (data: ConnectionData): string =>
+export const describeServer = (data: ConnectionParameters): string =>
   isUnixSocket(data) ? `${data.host}/.s.PGSQL.${data.port}` : `${data.host}:${data.port}`
 
 /** Whether it is reached by a Unix socket, where libpq never encrypts. */
-export const isUnixSocket = ({ host }: Pick<ConnectionData, 'host'>): boolean => host.startsWith('/')
+export const isUnixSocket = ({ host }: Pick<ConnectionParameters, 'host'>): boolean => host.startsWith('/')

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { CopyError } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
-import { CHECK_CONSTRAINTS, type CopyInSession, runEach } from '../../shared/session/copy-in.js'
-import { SERVER_MARK, toServerMark } from '../../shared/session/server-identity.js'
+import { CHECK_CONSTRAINTS, type CopyInSession, runStatements } from '../../shared/session/copy-in.js'
+import { SERVER_IDENTITY, toServerIdentity } from '../../shared/session/server-identity.js'
 
 const ID = 'pg_catalog.pg_current_xact_id()'
 /** Class of SQLSTATE of a constraint that is violated. */
@@ -14,19 +14,19 @@ const INTEGRITY = '23'
  * the transaction lives on: hence the savepoint.
  * @throws CopyError what a constraint said
  */
-export const ownTransaction = async (
+export const preCommit = async (
   session: CopyInSession,
   signal: AbortSignal,
 ): Promise<Pick<Completion, 'transactionId' | 'server'>> => {
   const ask = async (text: string): Promise<(string | null)[]> =>
-    (await runEach(session, [text], 'complete', signal))[0] ?? []
+    (await runStatements(session, [text], 'complete', signal))[0] ?? []
   // a name that nobody else has: to go back to a savepoint of the user's own would undo the COPY
   const savepoint = `copyman_${randomUUID().replaceAll('-', '')}`
   try {
     const [id, ...mark] = await ask(
-      `${CHECK_CONSTRAINTS}; SAVEPOINT ${savepoint}; SELECT ${ID}, ${SERVER_MARK}`,
+      `${CHECK_CONSTRAINTS}; SAVEPOINT ${savepoint}; SELECT ${ID}, ${SERVER_IDENTITY}`,
     )
-    const server = toServerMark(mark)
+    const server = toServerIdentity(mark)
     return { ...transactionId(id), ...(server && { server }) }
   } catch (error) {
     const isServers = error instanceof CopyError && error.code === 'COPY_SERVER'

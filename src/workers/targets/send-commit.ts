@@ -1,4 +1,4 @@
-import { withinLimit } from '../../shared/async/deadline.js'
+import { withDeadline } from '../../shared/async/deadline.js'
 import type { Session } from '../../shared/session/session.js'
 
 /**
@@ -6,13 +6,13 @@ import type { Session } from '../../shared/session/session.js'
  * @param leftMs what is left of `finishMs`, which is 0 for no limit
  * @throws CopyError COPY_CONNECTION_LOST then
  */
-export const answeredInTime = <T>(
+export const commitWithin = <T>(
   committing: Promise<T>,
   session: Session,
   finishMs: number,
   leftMs: number,
 ): Promise<T> =>
-  withinLimit(committing, finishMs && Math.max(1, leftMs), () => {
+  withDeadline(committing, finishMs && Math.max(1, leftMs), () => {
     const why = `COMMIT was not answered within ${finishMs} ms of finishing (deadlines.finish)`
     session.lose(why)
     return session.fault(new Error(why), 'commit')

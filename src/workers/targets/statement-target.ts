@@ -1,20 +1,20 @@
-import { withinLimit } from '../../shared/async/deadline.js'
+import { withDeadline } from '../../shared/async/deadline.js'
 import type { CopyPhase } from '../../shared/errors/codes.js'
 import { CopyError } from '../../shared/errors/errors.js'
-import type { Examined } from '../../shared/liveness/slowness.js'
+import type { WaitDiagnosis } from '../../shared/liveness/slowness.js'
 import type { Completion, ReceiverPlan } from '../../shared/messages/messages.js'
 import type { RingSlice } from '../../shared/ring/reader.js'
 import type { Target } from '../../shared/runner/target.js'
-import { examineBackend } from '../../shared/session/backend-activity.js'
+import { readBackendActivity } from '../../shared/session/backend-activity.js'
 import type { CopyCommand } from '../../shared/session/copy-command.js'
-import { completeCopyIn, runEach, takesData } from '../../shared/session/copy-in.js'
+import { awaitCopyIn, completeCopyIn, runStatements } from '../../shared/session/copy-in.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import { Session } from '../../shared/session/session.js'
 import { beginTransaction } from '../../shared/session/session-settings.js'
-import { asideMs, finishedTooLate, startedTooLate } from '../../shared/session/step-deadlines.js'
+import { finishTimeout, sideConnectionMs, startTimeout } from '../../shared/session/step-deadlines.js'
 import { cancelRequest } from '../../shared/wire/cancel-request.js'
-import { ownTransaction } from './pre-commit.js'
-import { answeredInTime } from './send-commit.js'
+import { preCommit } from './pre-commit.js'
+import { commitWithin } from './send-commit.js'
 
 /** Slots on their way to one server: enough that the socket never runs dry, few enough that a slow one holds little. */
 const MAX_IN_FLIGHT = 4
@@ -81,16 +81,16 @@ export class StatementTarget implements Target {
     session.onServerEvent(this.#event)
     this.#phase = 'start'
     const starting = this.#working(this.#start(session, signal))
-    await withinLimit(starting, startMs, () => this.#late(startedTooLate(session.server, startMs)))
+    await withDeadline(starting, startMs, () => this.#late(startTimeout(session.server, startMs)))
   }
 
   async #start(session: Session, signal: AbortSignal): Promise<void> {
     const { statement, before, settings } = this.#plan
     await beginTransaction(session, 'BEGIN', settings)
-    await runEach(session, before, 'start', signal)
+    await runStatements(session, before, 'start', signal)
     signal.throwIfAborted()
     const command = session.copy(statement, 'simple')
-    await takesData(session, command)
+    await awaitCopyIn(session, command)
     this.#command = command
     this.#phase = 'copy'
     const fail = this.#fail
@@ -117,8 +117,8 @@ export class StatementTarget implements Target {
     const { server } = this.#session as Session
     const began = performance.now()
     const completing = this.#working(this.#complete(this.#stop.signal))
-    const late = (): CopyError => this.#late(finishedTooLate(server, finishMs))
-    const completion = await withinLimit(completing, finishMs, late)
+    const late = (): CopyError => this.#late(finishTimeout(server, finishMs))
+    const completion = await withDeadline(completing, finishMs, late)
     this.#commitMs = finishMs - (performance.now() - began)
     return completion
   }
@@ -128,14 +128,14 @@ export class StatementTarget implements Target {
     const command = this.#command as CopyCommand
     this.#phase = 'complete'
     const completion = await completeCopyIn(session, command, this.#plan.after, signal)
-    return { ...completion, commits: true, ...(await ownTransaction(session, signal)) }
+    return { ...completion, commits: true, ...(await preCommit(session, signal)) }
   }
 
   async commit(): Promise<void> {
     const session = this.#session as Session
     this.#phase = 'commit'
     const answer = session.command('COMMIT', 'commit')
-    const tag = await answeredInTime(answer, session, this.#plan.finishMs, this.#commitMs)
+    const tag = await commitWithin(answer, session, this.#plan.finishMs, this.#commitMs)
     if (tag !== 'COMMIT') {
       throw new CopyError('COPY_COMMIT', `${session.server} answered COMMIT with ${tag || 'nothing'}`, {
         phase: 'commit',
@@ -167,11 +167,11 @@ export class StatementTarget implements Target {
     await this.#session?.end(deadlineMs)
   }
 
-  async examine(): Promise<Examined | 'gone' | undefined> {
+  async diagnose(): Promise<WaitDiagnosis | 'gone' | undefined> {
     const session = this.#session
     if (session === undefined) return undefined
     const { connection, connectMs } = this.#plan
-    return examineBackend(session, connection, { connectMs, signal: this.#stop.signal })
+    return readBackendActivity(session, connection, { connectMs, signal: this.#stop.signal })
   }
 
   /** What runs past its deadline is cancelled, and nothing is sent behind it. */
@@ -180,7 +180,7 @@ export class StatementTarget implements Target {
     this.#stop.abort()
     const { client } = this.#session as Session
     // until both have settled, what is sent could be hit by the request
-    this.#working(Promise.all([this.#work, cancelRequest(client, asideMs(this.#plan.connectMs))]))
+    this.#working(Promise.all([this.#work, cancelRequest(client, sideConnectionMs(this.#plan.connectMs))]))
     return error
   }
 
@@ -194,7 +194,8 @@ export class StatementTarget implements Target {
           settled.then(() => true),
           new Promise((resolve) => setImmediate(resolve, false)),
         ])
-        if (!done) await cancelRequest(session.client, Math.min(deadlineMs, asideMs(this.#plan.connectMs)))
+        if (!done)
+          await cancelRequest(session.client, Math.min(deadlineMs, sideConnectionMs(this.#plan.connectMs)))
         await settled
       }
       // the COPY may have begun only now: one that waits for its first row does not hear a cancel request

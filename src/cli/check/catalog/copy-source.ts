@@ -16,7 +16,7 @@ export const sourceQuery = (source: SourceFacts, columns: Readable['columns']): 
  * What stands between COPY and TO STDOUT. A plain table is read by name; a view, a partitioned table, generated columns,
  * and whatever else COPY refuses by name, by a query.
  */
-export const copiedFrom = (source: SourceFacts, columns: Readable['columns']): string => {
+export const copySource = (source: SourceFacts, columns: Readable['columns']): string => {
   // the query may end in a comment
   if (source.kind === 'query' || !isReadByName(source.table, columns))
     return `(${sourceQuery(source, columns)}\n)`

@@ -2,7 +2,7 @@ import type { ColumnPair } from '../catalog/columns.js'
 import type { Format } from '../catalog/copy-source.js'
 import type { Readable, TypeMap } from '../catalog/facts.js'
 import { error, type Finding, warning } from '../catalog/finding.js'
-import { barToBinary, NO_BINARY, wireName } from './wire-type.js'
+import { binaryObstacle, NO_BINARY, wireName } from './wire-type.js'
 
 /** One target that can be loaded: what goes where. */
 export interface LoadableTarget {
@@ -27,7 +27,7 @@ export const chooseFormat = (
   targets: readonly LoadableTarget[],
 ): FormatChoice => {
   for (const { name, type } of columns) {
-    const bar = barToBinary(type, source.types)
+    const bar = binaryObstacle(type, source.types)
     if (bar !== undefined) return { format: 'text', why: `column ${name}: ${bar}` }
   }
   for (const { name, pairs, types } of targets) {
@@ -53,7 +53,7 @@ export const chooseFormat = (
 /** What binary would do to a source's columns, where somebody asks for it all the same. */
 export const binaryFindings = ({ columns, types }: Readable): Finding[] =>
   columns.flatMap(({ name, type, typeName }) => {
-    const bar = barToBinary(type, types)
+    const bar = binaryObstacle(type, types)
     if (bar === undefined) return []
     const message = `column "${name}" (${typeName}) in binary: ${bar}; use --format text`
     return [bar.endsWith(NO_BINARY) ? error('binary', message) : warning('binary', message)]

@@ -31,9 +31,9 @@ export const compareTable = (table: TableFacts, server: ServerFacts, options: Lo
   ...triggers(table),
   ...foreignKeys(table, options),
   ...freezing(table, options),
-  ...emptying(table, options),
+  ...truncateFindings(table, options),
   ...locks(table, options),
-  ...afterwards(table),
+  ...postLoadNotes(table),
 ]
 
 const kind = (table: TableFacts): Finding[] => {
@@ -154,7 +154,7 @@ const freezing = ({ kind }: TableFacts, { freeze, truncate }: LoadOptions): Find
   ]
 }
 
-const emptying = ({ kind, truncateTriggers }: TableFacts, { truncate }: LoadOptions): Finding[] => {
+const truncateFindings = ({ kind, truncateTriggers }: TableFacts, { truncate }: LoadOptions): Finding[] => {
   if (!truncate) return []
   if (kind === 'v') return [error('truncate', 'a view cannot be emptied; leave --truncate out')]
   if (truncateTriggers.length === 0) return []
@@ -172,7 +172,7 @@ const locks = ({ blockers }: TableFacts, { truncate }: LoadOptions): Finding[] =
   ]
 }
 
-const afterwards = ({ columns, isUnlogged }: TableFacts): Finding[] => {
+const postLoadNotes = ({ columns, isUnlogged }: TableFacts): Finding[] => {
   const findings: Finding[] = []
   const drawn = columns.filter(({ hasSequence }) => hasSequence).map(({ name }) => name)
   if (drawn.length > 0) {

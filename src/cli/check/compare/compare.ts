@@ -46,13 +46,17 @@ export const compare = (
       ...(table === undefined || columns === undefined || source.facts === undefined
         ? []
         : compareColumns(source.facts, columns, table, format)),
-      ...twice(source, target, targets.slice(0, i)),
+      ...duplicateTargets(source, target, targets.slice(0, i)),
     ]
   })
   return { columns, findings }
 }
 
-const twice = (source: ComparedSource, target: ComparedEnd, before: readonly ComparedEnd[]): Finding[] => {
+const duplicateTargets = (
+  source: ComparedSource,
+  target: ComparedEnd,
+  before: readonly ComparedEnd[],
+): Finding[] => {
   const findings: Finding[] = []
   if (source.facts?.kind === 'table') {
     const { table } = source.facts

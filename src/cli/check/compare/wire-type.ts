@@ -22,10 +22,10 @@ export const wireName = (oid: string, types: TypeMap): string => {
 }
 
 /** Why values of a type must not be copied in binary, or undefined. */
-export const barToBinary = (oid: string, types: TypeMap): string | undefined => {
+export const binaryObstacle = (oid: string, types: TypeMap): string | undefined => {
   const type = types.get(oid)
   if (type === undefined) return 'its type is unknown'
-  const inner = type.part === '0' ? undefined : barToBinary(type.part, types)
+  const inner = type.part === '0' ? undefined : binaryObstacle(type.part, types)
   if (inner !== undefined) return inner
   if (type.kind === 'c' || type.kind === 'p') return `${type.name} is a composite type`
   if (type.isBuiltIn && CATALOG_NUMBER.test(type.name)) {

@@ -19,7 +19,7 @@ const destroy = (streams as unknown as { destroy?: (stream: NodeStream, error: n
  * One run over what a user gave as the source. Given up before its end, it lets go of it as `for await` does when it is
  * left, and also while the source is silent, which `for await` cannot.
  */
-export class SourceRun<T> {
+export class CancellableIterator<T> {
   readonly #source: AnyIterable<T>
   readonly #turns: Turns<T>
   readonly #isSync: boolean
@@ -31,7 +31,7 @@ export class SourceRun<T> {
     this.#source = source
     this.#turns = turnsOf(source)
     this.#isSync = !(Symbol.asyncIterator in source)
-    hear(source)
+    ignoreErrors(source)
   }
 
   async next(): Promise<IteratorResult<T>> {
@@ -50,7 +50,7 @@ export class SourceRun<T> {
    * No more is wanted; of a source that has ended, nothing is. Settles when it has cleaned up; at once when it is a
    * generator in the middle of a turn, which may never end: it is told behind that.
    */
-  letGo(): Promise<void> {
+  cancel(): Promise<void> {
     // a generator cannot be told while it runs; it is told afterwards
     if (this.#isSync && this.#isPending) return Promise.resolve()
     this.#lettingGo ??= this.#letGo()
@@ -67,17 +67,17 @@ export class SourceRun<T> {
       if (isStuck) returned.catch(() => undefined)
       else await returned
     } finally {
-      unhear(source)
+      stopIgnoringErrors(source)
     }
   }
 }
 
 /** Lets go of a source that was never read. */
-export const letGoUnread = async (source: AnyIterable<unknown>): Promise<void> => {
+export const cancelUnread = async (source: AnyIterable<unknown>): Promise<void> => {
   if (isNodeStream(source)) {
-    hear(source)
+    ignoreErrors(source)
     destroyStream(source)
-    unhear(source)
+    stopIgnoringErrors(source)
   } else if (isWebStream(source)) {
     if (!source.locked) await source.cancel()
   } else {
@@ -87,12 +87,12 @@ export const letGoUnread = async (source: AnyIterable<unknown>): Promise<void> =
 }
 
 /** An error between two turns comes by the next one. Unheard, it would end the process. Until `unhear`, once for each. */
-export const hear = (source: unknown): void => {
+export const ignoreErrors = (source: unknown): void => {
   if (isNodeStream(source)) source.on('error', ignore)
 }
 
 /** Goes on hearing until the stream has closed, since it may fail in that; its events come a turn after it has. */
-export const unhear = (source: unknown): void => {
+export const stopIgnoringErrors = (source: unknown): void => {
   if (!isNodeStream(source)) return
   const stop = (): unknown => source.off('error', ignore)
   if (source.closed) setImmediate(stop)

@@ -1,8 +1,8 @@
 import { CopyError } from '../../../shared/errors/errors.js'
 import { csvRow } from '../../formats/csv-format.js'
 import { textRow } from '../../formats/text-format.js'
-import { jsonOf, textOf, Unwritable } from '../../formats/text-value.js'
-import { SourceRun } from './cancellable-iterator.js'
+import { encodeJson, encodeText, UnencodableValue } from '../../formats/text-value.js'
+import { CancellableIterator } from './cancellable-iterator.js'
 
 /** One row: its values in the order of the columns, or an object that has them by name. */
 export type Row = readonly unknown[] | Readonly<Record<string, unknown>>
@@ -73,13 +73,13 @@ export class EncodedRows implements AsyncIterable<string[]> {
 
   [Symbol.asyncIterator](): AsyncIterator<string[], undefined> {
     const rows = typeof this.#rows === 'function' ? this.#rows() : this.#rows
-    const run = Symbol.asyncIterator in rows ? new SourceRun(rows) : undefined
+    const run = Symbol.asyncIterator in rows ? new CancellableIterator(rows) : undefined
     const lists = this.#encode(run === undefined ? rows : { [Symbol.asyncIterator]: () => run }, run)
     return {
       next: () => lists.next(),
       async return() {
         // the generator hears of it behind the row it waits for, which may never come
-        await run?.letGo()
+        await run?.cancel()
         return lists.return(undefined)
       },
     }
@@ -87,15 +87,15 @@ export class EncodedRows implements AsyncIterable<string[]> {
 
   async *#encode(
     rows: Iterable<Row> | AsyncIterable<Row>,
-    run: SourceRun<Row> | undefined,
+    run: CancellableIterator<Row> | undefined,
   ): AsyncGenerator<string[], undefined> {
-    let shape: Shape | undefined
+    let shape: RowShape | undefined
     let list: string[] = []
     let row = 0
     try {
       for await (const one of rows) {
         row += 1
-        shape ??= new Shape(one, this.#columns)
+        shape ??= new RowShape(one, this.#columns)
         list.push(this.#write(shape.valuesOf(one, row)))
         if (list.length < ROWS_PER_LIST) continue
         yield list
@@ -103,13 +103,13 @@ export class EncodedRows implements AsyncIterable<string[]> {
       }
       if (list.length > 0) yield list
     } finally {
-      await run?.letGo()
+      await run?.cancel()
     }
   }
 }
 
 /** What every row has to have. */
-class Shape {
+class RowShape {
   readonly #columns: readonly { readonly name: string; readonly as?: 'json' }[]
   readonly #isGiven: boolean
 
@@ -122,7 +122,9 @@ class Shape {
 
   valuesOf(row: Row, number: number): (string | null)[] {
     if (row === null || typeof row !== 'object') {
-      throw wrong(`row ${number} is ${row === null ? 'null' : `a ${typeof row}`}, not an array or an object`)
+      throw rowError(
+        `row ${number} is ${row === null ? 'null' : `a ${typeof row}`}, not an array or an object`,
+      )
     }
     const values = Array.isArray(row)
       ? this.#ofArray(row, number)
@@ -130,17 +132,17 @@ class Shape {
     return values.map((value, i) => {
       const column = this.#columns[i] as { name: string; as?: 'json' }
       try {
-        return column.as === 'json' ? jsonOf(value) : textOf(value)
+        return column.as === 'json' ? encodeJson(value) : encodeText(value)
       } catch (error) {
-        if (!(error instanceof Unwritable)) throw error
-        throw wrong(`row ${number}, column ${column.name}: ${error.message}`)
+        if (!(error instanceof UnencodableValue)) throw error
+        throw rowError(`row ${number}, column ${column.name}: ${error.message}`)
       }
     })
   }
 
   #ofArray(row: readonly unknown[], number: number): readonly unknown[] {
     if (row.length === this.#columns.length) return row
-    throw wrong(`row ${number} has ${row.length} values, not ${this.#columns.length}`)
+    throw rowError(`row ${number} has ${row.length} values, not ${this.#columns.length}`)
   }
 
   #ofObject(row: Readonly<Record<string, unknown>>, number: number): unknown[] {
@@ -148,14 +150,14 @@ class Shape {
       const known = this.#columns.map(({ name }) => name)
       const more = Object.keys(row).find((name) => !known.includes(name))
       if (more !== undefined) {
-        throw wrong(`row ${number} has ${more}, which the first row has not; name the columns`)
+        throw rowError(`row ${number} has ${more}, which the first row has not; name the columns`)
       }
     }
     return this.#columns.map(({ name }) => row[name])
   }
 }
 
-const wrong = (message: string): CopyError => new CopyError('COPY_CALLABLE', message, { phase: 'copy' })
+const rowError = (message: string): CopyError => new CopyError('COPY_CALLABLE', message, { phase: 'copy' })
 
 const isRows = (rows: unknown): boolean =>
   typeof rows === 'function' ||

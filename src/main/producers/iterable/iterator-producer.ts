@@ -1,15 +1,15 @@
-import { within } from '../../../shared/async/deadline.js'
+import { settlesWithin } from '../../../shared/async/deadline.js'
 import { CopyError, messageOf } from '../../../shared/errors/errors.js'
 import type { Producer, ProducerEnd } from '../producer.js'
 import type { ProducerStream } from '../producer-stream.js'
 import {
+  CancellableIterator,
   type CopyInput,
   type CopyIterable,
-  hear,
+  cancelUnread,
+  ignoreErrors,
   isIterable,
-  letGoUnread,
-  SourceRun,
-  unhear,
+  stopIgnoringErrors,
 } from './cancellable-iterator.js'
 import { EncodedRows } from './from-rows.js'
 
@@ -41,7 +41,7 @@ export class IteratorProducer implements Producer {
   readonly #source: IteratorSource
   /** What is iterated in the end: to be heard, and let go of where that does not begin. */
   readonly #given: unknown
-  #run: SourceRun<CopyInput> | undefined
+  #run: CancellableIterator<CopyInput> | undefined
   #left: Promise<void> = Promise.resolve()
   #stop: () => void = () => undefined
 
@@ -66,7 +66,7 @@ export class IteratorProducer implements Producer {
   }
 
   async open(): Promise<void> {
-    hear(this.#given)
+    ignoreErrors(this.#given)
   }
 
   async produce(stream: ProducerStream): Promise<ProducerEnd> {
@@ -106,20 +106,20 @@ export class IteratorProducer implements Producer {
   /** Waits until a source that was left has cleaned up. @throws what it threw in that */
   async close(deadlineMs: number): Promise<void> {
     const given = this.#given
-    if (isIterable(given) && this.#run === undefined) this.#left = letGoUnread(given)
-    unhear(given)
-    if (await within(this.#left, deadlineMs)) return this.#left
+    if (isIterable(given) && this.#run === undefined) this.#left = cancelUnread(given)
+    stopIgnoringErrors(given)
+    if (await settlesWithin(this.#left, deadlineMs)) return this.#left
     throw new CopyError('COPY_CALLABLE', `the source did not let go within ${deadlineMs} ms`, {
       phase: 'close',
     })
   }
 
-  async #begin(stream: ProducerStream): Promise<SourceRun<CopyInput>> {
+  async #begin(stream: ProducerStream): Promise<CancellableIterator<CopyInput>> {
     const given = this.#source
     const source = typeof given === 'function' ? await given() : given
     if (!isIterable(source))
       throw new CopyError('COPY_OPTION', 'the function given as from returned nothing that can be iterated')
-    const run = new SourceRun(source)
+    const run = new CancellableIterator(source)
     this.#run = run
     // it came too late: nobody else will
     if (stream.isStopped) this.#letGo()
@@ -135,7 +135,7 @@ export class IteratorProducer implements Producer {
   }
 
   #letGo(): void {
-    const left = this.#run?.letGo()
+    const left = this.#run?.cancel()
     if (left === undefined) return
     this.#left = left
     // close() tells of it

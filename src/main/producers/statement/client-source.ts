@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { withinLimit } from '../../../shared/async/deadline.js'
-import { asideMs, startedTooLate } from '../../../shared/session/step-deadlines.js'
+import { withDeadline } from '../../../shared/async/deadline.js'
+import { sideConnectionMs, startTimeout } from '../../../shared/session/step-deadlines.js'
 import { cancelRequest } from '../../../shared/wire/cancel-request.js'
 import { ClientSession } from '../../clients/client-session.js'
 import type { ProducerContext } from '../producer.js'
@@ -29,10 +29,10 @@ export class ClientSource implements Source {
     const session = new ClientSession(this.#client, context.event)
     this.#session = session
     const { connectMs, startMs } = context
-    const examining = session.examine('producer')
-    const { status, isolation } = await withinLimit(examining, startMs, () => {
-      cancelRequest(this.#client, asideMs(connectMs))
-      return startedTooLate(session.server, startMs)
+    const examining = session.check('producer')
+    const { status, isolation } = await withDeadline(examining, startMs, () => {
+      cancelRequest(this.#client, sideConnectionMs(connectMs))
+      return startTimeout(session.server, startMs)
     })
     this.#canRepeat = status === 'T' && ONE_SNAPSHOT.includes(isolation)
   }

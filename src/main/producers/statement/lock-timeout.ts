@@ -1,5 +1,5 @@
 import type { CopyError } from '../../../shared/errors/errors.js'
-import type { Examined } from '../../../shared/liveness/slowness.js'
+import type { WaitDiagnosis } from '../../../shared/liveness/slowness.js'
 
 /**
  * What `starting` comes to, unless its server says, once the time is over, that it waits for a lock. A server tells of
@@ -8,10 +8,10 @@ import type { Examined } from '../../../shared/liveness/slowness.js'
  * @param late called when it waits too long; makes the error
  * @throws what `starting` throws, what `late` makes
  */
-export const unlessLocked = async <T>(
+export const withLockTimeout = async <T>(
   starting: Promise<T>,
   limitMs: number,
-  examine: () => Promise<Examined | 'gone' | undefined>,
+  diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined>,
   late: (blockedBy: readonly number[]) => CopyError,
 ): Promise<T> => {
   if (limitMs === 0) return starting
@@ -19,9 +19,9 @@ export const unlessLocked = async <T>(
   let isOver = false
   const locked = new Promise<never>((_, reject) => {
     const ask = async (): Promise<void> => {
-      const examined = await examine()
-      if (isOver || examined === 'gone' || examined?.backend?.waitEventType !== 'Lock') return
-      reject(late(examined.backend.blockedBy))
+      const diagnosis = await diagnose()
+      if (isOver || diagnosis === 'gone' || diagnosis?.backend?.waitEventType !== 'Lock') return
+      reject(late(diagnosis.backend.blockedBy))
     }
     timer = setTimeout(() => ask().catch(reject), limitMs)
   })

@@ -1,19 +1,19 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
-import { withinLimit } from '../../../shared/async/deadline.js'
-import type { Examined } from '../../../shared/liveness/slowness.js'
-import { examineBackend } from '../../../shared/session/backend-activity.js'
+import { withDeadline } from '../../../shared/async/deadline.js'
+import type { WaitDiagnosis } from '../../../shared/liveness/slowness.js'
+import { readBackendActivity } from '../../../shared/session/backend-activity.js'
 import { Session } from '../../../shared/session/session.js'
 import {
   beginTransaction,
   checkSettings,
   type SessionSettings,
 } from '../../../shared/session/session-settings.js'
-import { startedTooLate } from '../../../shared/session/step-deadlines.js'
-import type { ConnectionData } from '../../../shared/wire/connection-parameters.js'
+import { startTimeout } from '../../../shared/session/step-deadlines.js'
+import type { ConnectionParameters } from '../../../shared/wire/connection-parameters.js'
 import { type CheckedConnection, type ConnectionInput, checkConnection } from '../../conninfo/conninfo.js'
 import type { ProducerContext } from '../producer.js'
 import { guarded, intercept, pausing } from './intercept.js'
-import { ReadPace } from './read-coalescer.js'
+import { ReadCoalescer } from './read-coalescer.js'
 import type { Deliver, Feed, Source } from './source.js'
 
 /** Node's `onread`, which its types know for `connect` only; the constructor takes it too (nodejs/node lib/net.js). */
@@ -31,13 +31,13 @@ interface SocketIntoMemory extends SocketConstructorOpts {
  * which such a socket does not emit: `deliver` does.
  */
 const socketIntoRing = (feed: Feed): Socket => {
-  const pace = new ReadPace()
+  const pace = new ReadCoalescer()
   const options: SocketIntoMemory = {
     onread: {
       buffer: () => feed.intake.memory(),
       callback: (bytes, view) => {
         if (!guarded(feed, () => feed.intake.landed(view, bytes))) return pausing(feed, socket)
-        const restMs = pace.restAfter(bytes, view.byteLength, performance.now())
+        const restMs = pace.pauseBeforeNextRead(bytes, view.byteLength, performance.now())
         if (restMs > 0) setTimeout(() => socket.resume(), restMs)
         return restMs === 0
       },
@@ -59,7 +59,7 @@ export class OwnSource implements Source {
   readonly canRepeat = true
   readonly #settings: SessionSettings
   readonly #connection: CheckedConnection
-  #data: ConnectionData | undefined
+  #data: ConnectionParameters | undefined
   #context: ProducerContext | undefined
   #session: Session | undefined
   #isBegun = false
@@ -80,7 +80,7 @@ export class OwnSource implements Source {
       feed.connected()
       return this.#session
     }
-    const data = this.#data as ConnectionData
+    const data = this.#data as ConnectionParameters
     const context = this.#context as ProducerContext
     const makeSocket = (): Socket => {
       const socket = socketIntoRing(feed)
@@ -97,7 +97,7 @@ export class OwnSource implements Source {
     session.onServerEvent(context.event)
     feed.connected()
     const { startMs } = context
-    await withinLimit(this.#beginTransaction(session), startMs, () => startedTooLate(session.server, startMs))
+    await withDeadline(this.#beginTransaction(session), startMs, () => startTimeout(session.server, startMs))
     this.#isBegun = true
     return session
   }
@@ -113,12 +113,12 @@ export class OwnSource implements Source {
     await this.#session?.end(deadlineMs)
   }
 
-  async examine(): Promise<Examined | 'gone' | undefined> {
+  async diagnose(): Promise<WaitDiagnosis | 'gone' | undefined> {
     const session = this.#session
     if (session === undefined) return undefined
     const { connectMs } = this.#context as ProducerContext
-    const data = this.#data as ConnectionData
-    return examineBackend(session, data, { connectMs, signal: this.#stop.signal })
+    const data = this.#data as ConnectionParameters
+    return readBackendActivity(session, data, { connectMs, signal: this.#stop.signal })
   }
 
   async #beginTransaction(session: Session): Promise<void> {

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { within } from '../../../shared/async/deadline.js'
+import { settlesWithin } from '../../../shared/async/deadline.js'
 import type { SessionSettings } from '../../../shared/session/session-settings.js'
 import type { ClientSession } from '../../clients/client-session.js'
 import { PooledClient } from '../../clients/pooled-client.js'
@@ -44,7 +44,7 @@ export class PoolSource implements Source {
 
   async close(deadlineMs: number): Promise<void> {
     this.stop()
-    const isBegun = await within(this.#beginning, deadlineMs)
+    const isBegun = await settlesWithin(this.#beginning, deadlineMs)
     await this.#source?.close(deadlineMs)
     await this.#pooled?.giveBack(isBegun ? deadlineMs : 0)
   }

@@ -10,7 +10,7 @@ const REST_MS = 1
  * Lets a source that sends little at a time, but all the time, gather some more in the kernel before it is read again: a
  * read costs as much for 8 KiB as for 128, and so does what a receiver does for it. One stream's own.
  */
-export class ReadPace {
+export class ReadCoalescer {
   #small = 0
   #last = 0
   #isRested = false
@@ -20,7 +20,7 @@ export class ReadPace {
    * @param room how much could have been read: a read that filled it left something behind, however small it was
    * @param now milliseconds of a clock that never goes back
    */
-  restAfter(bytes: number, room: number, now: number): number {
+  pauseBeforeNextRead(bytes: number, room: number, now: number): number {
     if (now - this.#last > SILENCE_MS) this.#small = 0
     this.#last = now
     const isSmall = bytes < SMALL_BYTES && bytes < room

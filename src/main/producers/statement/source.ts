@@ -1,5 +1,5 @@
 import type { CopyError } from '../../../shared/errors/errors.js'
-import type { Examined } from '../../../shared/liveness/slowness.js'
+import type { WaitDiagnosis } from '../../../shared/liveness/slowness.js'
 import type { StatementSession } from '../../../shared/session/session.js'
 import type { ProducerContext } from '../producer.js'
 import type { CopyOutIntake } from './copy-out-intake.js'
@@ -27,8 +27,8 @@ export interface Source {
   /** The pass is over: the connection stands between two messages, or is closed. */
   passed?(): void
   close(deadlineMs: number): Promise<void>
-  /** As Producer.examine. */
-  examine?(): Promise<Examined | 'gone' | undefined>
+  /** As Producer.diagnose. */
+  diagnose?(): Promise<WaitDiagnosis | 'gone' | undefined>
   /** The copy was given up: ends a connect that is under way. */
   stop?(): void
 }

@@ -1,20 +1,20 @@
 import type pg from 'pg'
-import { within } from '../../../shared/async/deadline.js'
+import { settlesWithin } from '../../../shared/async/deadline.js'
 import type { CopyPhase } from '../../../shared/errors/codes.js'
 import { CopyError } from '../../../shared/errors/errors.js'
-import type { Examined } from '../../../shared/liveness/slowness.js'
+import type { WaitDiagnosis } from '../../../shared/liveness/slowness.js'
 import type { CopyCommand } from '../../../shared/session/copy-command.js'
 import { checkStatement, rowsOfTag } from '../../../shared/session/copy-statement.js'
 import type { StatementSession } from '../../../shared/session/session.js'
 import { checkSettings, type SessionSettings } from '../../../shared/session/session-settings.js'
-import { asideMs, startedTooLate } from '../../../shared/session/step-deadlines.js'
+import { sideConnectionMs, startTimeout } from '../../../shared/session/step-deadlines.js'
 import { cancelRequest } from '../../../shared/wire/cancel-request.js'
 import { checkClient, isPool } from '../../clients/client-check.js'
 import type { Producer, ProducerContext, ProducerEnd } from '../producer.js'
 import type { ProducerStream } from '../producer-stream.js'
 import { ClientSource } from './client-source.js'
 import { CopyOutIntake } from './copy-out-intake.js'
-import { unlessLocked } from './lock-timeout.js'
+import { withLockTimeout } from './lock-timeout.js'
 import { OwnSource, type OwnSourceOptions } from './own-source.js'
 import { PoolSource } from './pool-source.js'
 import type { Deliver, Feed, Source } from './source.js'
@@ -149,9 +149,9 @@ export class StatementProducer implements Producer {
     try {
       const startMs = this.#startMs && Math.max(1, this.#startMs - (performance.now() - began))
       const starting = Promise.race([command.started, failed])
-      const examine = () => this.examine()
+      const diagnose = () => this.diagnose()
       const late = (blockedBy: readonly number[]) => this.#locked(session, blockedBy)
-      if ((await unlessLocked(starting, startMs, examine, late)) === 'in') {
+      if ((await withLockTimeout(starting, startMs, diagnose, late)) === 'in') {
         command.fail('copyman expected COPY TO STDOUT')
         await Promise.race([command.finished.catch(() => undefined), failed])
         throw new CopyError(
@@ -185,7 +185,7 @@ export class StatementProducer implements Producer {
     if (session === undefined || this.#command === undefined || this.#command.isAligned) return
     const timer = setTimeout(() => session.destroy(), deadlineMs)
     session.socket.resume()
-    await cancelRequest(session.client, Math.min(deadlineMs, asideMs(this.#connectMs)))
+    await cancelRequest(session.client, Math.min(deadlineMs, sideConnectionMs(this.#connectMs)))
     await this.#command.finished.catch(() => undefined)
     clearTimeout(timer)
   }
@@ -194,19 +194,19 @@ export class StatementProducer implements Producer {
     await this.#source.close(deadlineMs)
   }
 
-  async examine(): Promise<Examined | 'gone' | undefined> {
-    return this.#source.examine?.()
+  async diagnose(): Promise<WaitDiagnosis | 'gone' | undefined> {
+    return this.#source.diagnose?.()
   }
 
   /** Waits for a statement that is being cancelled, and for the request: later, that could hit another of its user's. */
   async #cancelled(cancelling: Promise<void>, deadlineMs: number): Promise<void> {
     const settled = Promise.allSettled([cancelling, this.#command?.finished])
-    if (!(await within(settled, deadlineMs))) this.#session?.destroy()
+    if (!(await settlesWithin(settled, deadlineMs))) this.#session?.destroy()
   }
 
   #locked(session: StatementSession, blockedBy: readonly number[]): CopyError {
-    this.#cancelling = cancelRequest(session.client, asideMs(this.#connectMs))
-    return startedTooLate(session.server, this.#startMs, `it waits for a lock behind ${blockedBy.join(', ')}`)
+    this.#cancelling = cancelRequest(session.client, sideConnectionMs(this.#connectMs))
+    return startTimeout(session.server, this.#startMs, `it waits for a lock behind ${blockedBy.join(', ')}`)
   }
 
   #broken(error: CopyError): void {

@@ -3,20 +3,20 @@ import { availableParallelism } from 'node:os'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { watchThread } from '../../../../src/main/links/watchdog.js'
-import { makeBeat, startBeat } from '../../../../src/shared/liveness/heartbeat.js'
+import { makeHeartbeat, startHeartbeat } from '../../../../src/shared/liveness/heartbeat.js'
 import { countRemains } from '../../../support/remains.js'
 import { until } from '../../../support/story.js'
 
 test('a thread that does not beat is told of once, one that beats is not, and no timer stays', async () => {
   const remains = countRemains()
   let told = 0
-  const beats = makeBeat()
-  const endBeat = startBeat(beats)
+  const beats = makeHeartbeat()
+  const endBeat = startHeartbeat(beats)
   const unwatch = watchThread(beats, 600, () => assert.fail('it beats'))
-  watchThread(makeBeat(), 600, () => {
+  watchThread(makeHeartbeat(), 600, () => {
     told += 1
   })
-  watchThread(makeBeat(), 0, () => assert.fail('0 is never'))
+  watchThread(makeHeartbeat(), 0, () => assert.fail('0 is never'))
   const began = performance.now()
   await until(() => told > 0, 'it is told of')
   assert.ok(performance.now() - began >= 500, `after ${performance.now() - began} ms`)
@@ -29,7 +29,7 @@ test('a thread that does not beat is told of once, one that beats is not, and no
 
 test('time in which nobody could look is not counted', async () => {
   let told = 0
-  const beat = makeBeat()
+  const beat = makeHeartbeat()
   const unwatch = watchThread(beat, 2000, () => {
     told += 1
   })
@@ -46,7 +46,7 @@ test('threads that may wait for a core are given more time', async () => {
   const count = availableParallelism() * 16 * 4
   let told = 0
   for (let i = 0; i < count; i++) {
-    watchThread(makeBeat(), 500, () => {
+    watchThread(makeHeartbeat(), 500, () => {
       told += 1
     })
   }

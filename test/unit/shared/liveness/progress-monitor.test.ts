@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SlowWatch } from '../../../../src/shared/liveness/progress-monitor.js'
-import type { Examined, Slowness } from '../../../../src/shared/liveness/slowness.js'
+import { ProgressMonitor } from '../../../../src/shared/liveness/progress-monitor.js'
+import type { Slowness, WaitDiagnosis } from '../../../../src/shared/liveness/slowness.js'
 import { soon } from '../../../support/soon.js'
 
 const SLOW_MS = 40
-const PROCESS: Examined = {
+const PROCESS: WaitDiagnosis = {
   backend: { processId: 7, state: 'active', waitEventType: null, waitEvent: null, blockedBy: [] },
 }
 
 /** A watch, what it told, and work that ends when told to. */
-const watching = (examine: () => Promise<Examined | 'gone' | undefined> | undefined = () => undefined) => {
+const watching = (
+  diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined> | undefined = () => undefined,
+) => {
   const told: Slowness[] = []
   let enough = 0
   let isTold: () => void = () => undefined
-  const watch = new SlowWatch(SLOW_MS, examine, (slowness) => {
+  const watch = new ProgressMonitor(SLOW_MS, diagnose, (slowness) => {
     told.push(slowness)
     if (told.length === enough) isTold()
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Ring } from '../../../../src/main/ring/ring.js'
-import { ReceiverLife, type Report } from '../../../../src/shared/runner/receiver-runner.js'
+import { ReceiverRunner, type Report } from '../../../../src/shared/runner/receiver-runner.js'
 import type { Target } from '../../../../src/shared/runner/target.js'
 
 test('a life that is ended while its target is being made is over when that has been made, and ended', async () => {
@@ -12,7 +12,7 @@ test('a life that is ended while its target is being made is over when that has 
   })
   const reports: Report[] = []
   const ring = new Ring({ slots: 2, slotBytes: 64 })
-  const life = new ReceiverLife(
+  const life = new ReceiverRunner(
     () => making,
     ring.ticket(),
     (report) => reports.push(report),
@@ -22,9 +22,9 @@ test('a life that is ended while its target is being made is over when that has 
   life.over.then(() => {
     over = true
   })
-  life.obey({ type: 'begin', pass: 1, sequence: 0, stallMs: 0, slowMs: 0 })
-  life.obey({ type: 'abort', reason: 'the copy was aborted', deadlineMs: 100 })
-  life.obey({ type: 'end', deadlineMs: 100 })
+  life.handle({ type: 'begin', pass: 1, sequence: 0, stallMs: 0, slowMs: 0 })
+  life.handle({ type: 'abort', reason: 'the copy was aborted', deadlineMs: 100 })
+  life.handle({ type: 'end', deadlineMs: 100 })
   await turn()
   assert.equal(over, false, 'a thread that ends now would leave the files open that it loads')
   made({

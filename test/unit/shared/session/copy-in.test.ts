@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runEach } from '../../../../src/shared/session/copy-in.js'
+import { runStatements } from '../../../../src/shared/session/copy-in.js'
 
 test('a receiver that is given up between two statements does not run the second', async () => {
   const stop = new AbortController()
@@ -14,7 +14,7 @@ test('a receiver that is given up between two statements does not run the second
     },
     fault: () => assert.fail('no fault'),
   }
-  await assert.rejects(runEach(session, ['one', 'two'], 'start', stop.signal), { name: 'AbortError' })
+  await assert.rejects(runStatements(session, ['one', 'two'], 'start', stop.signal), { name: 'AbortError' })
   assert.deepEqual(run, ['one'])
-  assert.deepEqual(await runEach(session, ['one'], 'start', new AbortController().signal), [['one']])
+  assert.deepEqual(await runStatements(session, ['one'], 'start', new AbortController().signal), [['one']])
 })

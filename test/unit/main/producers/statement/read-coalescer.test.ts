@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ReadPace } from '../../../../../src/main/producers/statement/read-coalescer.js'
+import { ReadCoalescer } from '../../../../../src/main/producers/statement/read-coalescer.js'
 
 const PIECE = 8192
 const MUCH = 200_000
 
 /** The rests behind reads of these sizes, `everyMs` from each other. */
 const rests = (sizes: readonly number[], everyMs: number, room = 1_000_000): number[] => {
-  const pace = new ReadPace()
-  return sizes.map((bytes, i) => pace.restAfter(bytes, room, 1000 + i * everyMs))
+  const pace = new ReadCoalescer()
+  return sizes.map((bytes, i) => pace.pauseBeforeNextRead(bytes, room, 1000 + i * everyMs))
 }
 const total = (sizes: readonly number[], everyMs: number): number =>
   rests(sizes, everyMs).reduce((sum, rest) => sum + rest, 0)

@@ -63,11 +63,11 @@ export {
   ReceiverFault,
   type ServerFields,
 } from './shared/errors/errors.js'
-export type { BackendState, Slowness, WaitDiagnosis as Examined } from './shared/liveness/slowness.js'
+export type { BackendState, Slowness, WaitDiagnosis } from './shared/liveness/slowness.js'
 export type { Completion } from './shared/messages/messages.js'
 export type { RingSlice } from './shared/ring/reader.js'
 export type { Slice, SliceCallable } from './shared/runner/call-target.js'
 export type { Target } from './shared/runner/target.js'
 export type { ServerEvent } from './shared/session/server-events.js'
 export type { SessionSettings } from './shared/session/session-settings.js'
-export type { StepDeadlines as StepLimits } from './shared/session/step-deadlines.js'
+export type { StepDeadlines } from './shared/session/step-deadlines.js'

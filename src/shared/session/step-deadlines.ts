@@ -11,6 +11,9 @@ export interface StepDeadlines {
   readonly finishMs: number
 }
 
+/** The longest delay of a timer in Node, in milliseconds: a longer delay fires at once. */
+export const MAX_MS = 2 ** 31 - 1
+
 /** For connections beside a copy's own, such as cancel requests, where connecting has no limit. */
 const SIDE_CONNECTION_MS = 10_000
 

@@ -107,10 +107,10 @@ function namesIn(folder: string, pattern: RegExp): string[] {
 /** Reads a package's version from its manifest, since its postgres may not run before the links are made. */
 function readVersion(bindir: string): string | undefined {
   const manifest = join(dirname(dirname(bindir)), 'package.json')
-  const [words] = existsSync(join(dirname(bindir), 'pg-symlinks.json'))
+  const [text] = existsSync(join(dirname(bindir), 'pg-symlinks.json'))
     ? [JSON.parse(readFileSync(manifest, 'utf8')).version as string]
     : commandOutput(join(bindir, 'postgres'), '--version')
-  return words?.match(/\d+(\.\d+|beta\d+|rc\d+|devel)/)?.[0]
+  return text?.match(/\d+(\.\d+|beta\d+|rc\d+|devel)/)?.[0]
 }
 
 function commandOutput(file: string, ...args: string[]): string[] {

@@ -1,6 +1,6 @@
 /**
- * How long the steps of a copy may take, in milliseconds, from 0 to 2,147,483,647. 0 means no limit; only `abort` must be
- * greater than 0.
+ * How long the steps of a copy may take, in milliseconds, from 0 to 2,147,483,647. 0 switches a limit off; only `abort`
+ * must be greater than 0.
  */
 export interface Deadlines {
   /**
@@ -11,8 +11,8 @@ export interface Deadlines {
   /**
    * From there until the COPY has begun: BEGIN, settings, a receiver's `before`, and waiting for locks. Default: 60,000.
    * After that the statement is cancelled, which is a fault COPY_TIMEOUT. At the source, a COPY that still computes its
-   * first row is no fault: the limit counts only if the server reports that the statement waits for a lock. On a client
-   * or pool of yours copyman cannot ask the server, so set `lock_timeout` there.
+   * first row is no fault: the limit counts only if the server reports that the statement waits for a lock. For a
+   * source on a client or pool of yours copyman cannot ask the server, so set `lock_timeout` there.
    */
   readonly start?: number
   /**

@@ -8,9 +8,9 @@ import { refuseUnknown } from './unknown-option.js'
  * ring holds.
  *
  * `drop`: a receiver that holds up the others for longer than `seconds` has a fault COPY_LAG. Its connection is closed at
- * once, even if it is a client of yours, and the others go on without waiting for a decision. Unless
- * `retry` takes the receiver back, the fault ends the copy under `onFault: 'abort'` and drops the receiver under
- * `'isolate'`; a loop of your own gets a ReceiverFault. Such a receiver cannot go on from its cursor: reconcile it from the start.
+ * once, even if it is a client of yours, and the others go on without waiting for a decision. Unless `retry` takes the
+ * receiver back, the fault ends the copy under `onFault: 'abort'` and drops the receiver under `'isolate'`; a loop of
+ * your own gets a ReceiverFault. Such a receiver cannot go on from its cursor: reconcile it from the start.
  *
  * A receiver holds up the others while the source waits for a slot that this receiver has not released, and another
  * receiver has nothing left to do. That time counts up, and all other time counts down at the same rate. So short pauses

@@ -3,8 +3,8 @@ import { refuseUnknown } from './unknown-option.js'
 
 /**
  * Retries a receiver after a transient error: if its fault is `retryable`, the receiver is reconciled from the start, and
- * a further pass over the same data loads it. The other receivers are complete meanwhile and wait, or have committed
- * under `atomicity: 'each'`.
+ * a further pass over the same data loads it. Meanwhile the other receivers, which are complete, wait to commit, or have
+ * committed under `atomicity: 'each'`.
  *
  * Never retried are data that a server refuses, a full disk, a wrong password, row counts that differ, and a COMMIT that
  * is in doubt; nor a `pg.Client` or an open stream of yours, a CallReceiver, and any receiver of a source that can run

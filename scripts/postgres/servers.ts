@@ -14,7 +14,7 @@ export interface StartOptions extends Choice {
   perServer?: (index: number) => Choice & { settings?: Settings }
   /** Password of the superuser `postgres`. Default: none, so that every user of this machine may connect. */
   password?: string
-  /** Default: 'pg0', 'pg1' … Each server shows its name in the process list. */
+  /** Default 'pg0', 'pg1' … Each server shows its name in the process list. */
   names?: string[]
 }
 

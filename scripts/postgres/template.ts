@@ -57,7 +57,7 @@ export class Template {
     return new Template(supervision, folder, { ...installation, bindir }, password)
   }
 
-  /** Copies the data folder to `folder`, which must not exist. */
+  /** `folder` must not exist. */
   async copyTo(folder: string): Promise<void> {
     await this.supervision.run('cp', ['-Rp', this.#folder, folder])
   }

@@ -42,7 +42,7 @@ export async function startServers(options: StartOptions = {}): Promise<Servers>
     const installation = chooseInstallation({ ...choice, ...ownChoice })
     return { name: names[index] ?? `pg${index}`, installation, settings: { ...settings, ...own } }
   })
-  const supervision = await Supervision.start()
+  const supervision = await Supervision.begin()
   const templates = new Map<string, Promise<Template>>()
   const ports = new Set<number>()
   const started = await Promise.allSettled(
@@ -60,10 +60,10 @@ export async function startServers(options: StartOptions = {}): Promise<Servers>
   )
   const failed = started.find((outcome) => outcome.status === 'rejected')
   if (failed) {
-    await supervision.close()
+    await supervision.end()
     throw failed.reason
   }
-  const stop = () => supervision.close()
+  const stop = () => supervision.end()
   const servers = started.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
   return Object.assign(servers, {
     folder: supervision.folder,

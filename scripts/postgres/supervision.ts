@@ -19,7 +19,7 @@ interface Watch {
 
 /**
  * A temporary folder and the processes that use it. Both belong to a supervisor process, which ends the processes and
- * removes the folder when `close` is called or this process exits. It keeps this process alive only during `hold`.
+ * removes the folder when `end` is called or this process exits. It keeps this process alive only during `hold`.
  */
 export class Supervision {
   readonly #child: ChildProcess
@@ -41,7 +41,7 @@ export class Supervision {
   }
 
   /** Rejects if no folder could be made. */
-  static async start(): Promise<Supervision> {
+  static async begin(): Promise<Supervision> {
     const { NODE_OPTIONS: _, ...inherited } = process.env
     // PG* variables would reach the servers; their logs must not depend on the user's language; and without
     // TZ, initdb compares all time zones.
@@ -128,7 +128,7 @@ export class Supervision {
   }
 
   /** Resolves when all processes have exited and the folder is removed. May be called again. */
-  async close(): Promise<void> {
+  async end(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect()
     const status = await this.hold(this.#gone)
     if (status !== 0)

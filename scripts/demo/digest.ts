@@ -10,7 +10,7 @@ export interface Digest {
 const SAME_TEXT =
   '-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C'
 
-/** Counts and hashes all rows of `table` on the server. The hash is the sum of the first 64 bits of each row's md5. */
+/** Counts and hashes all rows of `table` on the server: the sum, over all rows, of the first 64 bits of the row's md5. */
 export const digestOf = async (server: Server, table: string): Promise<Digest> => {
   const client = await server.client({ options: SAME_TEXT })
   try {

@@ -20,7 +20,7 @@ async function holdServers(end = 'wait'): Promise<{ holder: ChildProcess; traces
   return { holder, traces: JSON.parse(line) }
 }
 
-test('when stop() has resolved, nothing is left', async () => {
+test('when stop() returns nothing is left', async () => {
   const servers = await startServers({ count: 2 })
   const traces = tracesOf(servers)
   assert.equal(

@@ -1,4 +1,4 @@
-// The benchmark: `npm run bench`. Options in options.ts; what was measured is printed, and with --out written there.
+// The benchmark: `npm run bench`. options.ts has its options. It prints the results, and with --out writes them as well.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findPeers } from './contenders.js'
@@ -20,7 +20,7 @@ if (args.includes('--help') || args.includes('-h')) {
   console.log(USAGE)
   process.exit()
 }
-const understood = (): BenchOptions => {
+const parseOptions = (): BenchOptions => {
   try {
     return benchOptions(args, SECTIONS)
   } catch (error) {
@@ -28,7 +28,7 @@ const understood = (): BenchOptions => {
     return process.exit(2)
   }
 }
-const options = understood()
+const options = parseOptions()
 const { found, absent } = await findPeers()
 const runs: Record<(typeof SECTIONS)[number], () => Promise<Section>> = {
   ring: ringSection,
@@ -38,7 +38,7 @@ const runs: Record<(typeof SECTIONS)[number], () => Promise<Section>> = {
   real: () => realSection(options, found),
 }
 
-// what is measured is what was there at the start
+// before all sections: the measured commit is the commit at the start
 const about = machine()
 console.log(about.join('\n'))
 const sections: Section[] = []
@@ -48,12 +48,12 @@ for (const name of SECTIONS) {
   console.log(`\n${sectionText(section)}`)
   sections.push(section)
 }
-console.log(`\n## What was to be reached\n\n${barsTable(sections.flatMap(({ bars }) => bars))}`)
+console.log(`\n## The bars\n\n${barsTable(sections.flatMap(({ bars }) => bars))}`)
 
 if (options.out !== undefined) {
   const charts = join(options.out, 'charts')
   await mkdir(charts, { recursive: true })
-  // paths of the machine are nobody's business
+  // without the folders of this machine
   const command = ['npm run bench --', ...args.map((arg) => arg.replace(/^.*\//, ''))].join(' ')
   await writeFile(join(options.out, 'RESULTS.md'), resultsText(about, command, sections))
   for (const chart of sections.flatMap((section) => section.charts))

@@ -7,7 +7,7 @@ import type { Sample } from './measure/in-turn.js'
 import { type Run, runNode, runScript } from './measure/program.js'
 import type { EngineJob } from './programs/engine.js'
 
-/** A program that can do the job, ours or a peer. */
+/** A program that can do the job: copyman or a peer. */
 export interface Contender {
   readonly name: string
   run(job: EngineJob): Promise<Sample>
@@ -23,7 +23,7 @@ export const pgCopyStreams: Contender = {
   run: (job) => runNode('pg-copy-streams', job),
 }
 
-/** A source that psql writes into pipes, by tee, each of which a psql reads: all of them are waited for. */
+/** One psql reads the source, tee duplicates its output into pipes, and one psql reads each pipe. Waits for all of them. */
 const PSQL_TEE = `
 source=$1; out=$2; folder=$3; shift 3
 pids=
@@ -64,25 +64,25 @@ export const pyCopyman: Contender = {
   run: (job) => runScript('"$@"', [PYTHON, PY_COPYMAN, JSON.stringify(job)]),
 }
 
-/** The peers that this machine has, and the names of those it has not. */
+/** The peers that are installed on this machine, and the names of the others. */
 export const findPeers = async (): Promise<{ found: Contender[]; absent: string[] }> => {
   const has = (script: string): Promise<boolean> =>
     runScript(script).then(
       () => true,
       () => false,
     )
-  const isThere: [Contender, boolean][] = [
+  const candidates: [Contender, boolean][] = [
     [pgCopyStreams, true],
     [psqlTee, await has('command -v psql >/dev/null')],
     [pyCopyman, existsSync(PYTHON) && (await has(`${PYTHON} -c 'import postgresql.copyman' 2>/dev/null`))],
   ]
   return {
-    found: isThere.filter(([, there]) => there).map(([peer]) => peer),
-    absent: isThere.filter(([, there]) => !there).map(([{ name }]) => name),
+    found: candidates.filter(([, isInstalled]) => isInstalled).map(([peer]) => peer),
+    absent: candidates.filter(([, isInstalled]) => !isInstalled).map(([{ name }]) => name),
   }
 }
 
-/** One thread that moves raw bytes, without any engine: what `--floor` names. */
+/** The program that `--floor` names: one thread that moves raw bytes, without any engine. */
 export const floorAt = (program: string, port: number, receivers: number): (() => Promise<Sample>) => {
   return async () => {
     const run = await runScript('"$@"', [program, String(port), String(receivers)])

@@ -1,6 +1,6 @@
-// Memory of a long copy: `npm run bench:memory -- [MIB] [RECEIVERS] [MIB_PER_SECOND]`, 5,120 and 4 unless given; with a
-// third number the first receiver takes no more than that, and the others wait for it. Exits 1 when the peak of resident
-// memory exceeds the ring and 64 MiB and 25 MiB for each worker, or the main thread's heap grew.
+// Memory of a long copy: `npm run bench:memory -- [MIB] [RECEIVERS] [MIB_PER_SECOND]`; defaults: 5,120, 4, no limit. With a
+// third number, the first receiver takes no more than that, and the others wait for it. Exits with 1 if the peak of resident
+// memory exceeds the ring + 64 MiB + 25 MiB for each worker, or the main thread's heap grew by more than 8 MiB.
 import { execFileSync } from 'node:child_process'
 import { CopyManager, StatementProducer, StatementReceiver } from '../src/index.js'
 import { NullEnd } from './null/ends.js'
@@ -25,7 +25,7 @@ const manager = new CopyManager(
   { ring: { slots: SLOTS, slotBytes: SLOT_BYTES } },
 )
 
-/** Heap in use after each tenth of the copy, in MiB: garbage is collected first, so that what grows is what is kept. */
+/** Heap in use after each tenth of the copy, in MiB. Garbage is collected first, so growth means memory that is kept. */
 const heap: number[] = []
 let peak = 0
 try {

@@ -3,28 +3,28 @@ import { parseArgs } from 'node:util'
 export interface BenchOptions {
   /** Rounds of each comparison. */
   readonly rounds: number
-  /** What goes through the engine between null ends, in MiB. */
+  /** MiB that go through the engine between null ends. */
   readonly mib: number
   /** Names of the sections to run. */
   readonly only: readonly string[]
-  /** A program to use as null ends instead of ours: started with a port, it serves raw ends on the two behind. */
+  /** A program to use as null ends instead of ours. It is started with a port, and serves raw ends on the next two ports. */
   readonly nullServer?: string
-  /** A program that moves the raw bytes with no engine at all: called with the port and the number of receivers. */
+  /** A program that moves raw bytes without any engine. It is started with the port and the number of receivers. */
   readonly floor?: string
-  /** Where RESULTS.md and charts go; undefined: they are only printed. */
+  /** The folder for RESULTS.md and the charts; undefined: the results are only printed. */
   readonly out?: string
 }
 
 export const USAGE = `npm run bench -- [options]
 
-  --only A,B            sections: ring, kernel, jobs, engine, real; all unless given
-  --rounds N            rounds of each comparison; 5
-  --mib N               MiB that go through the engine between null ends; 2048
+  --only A,B            sections: ring, kernel, jobs, engine, real; default: all
+  --rounds N            rounds of each comparison; default: 5
+  --mib N               MiB that go through the engine between null ends; default: 2048
   --null-server FILE    a program to use as null ends instead of ours
-  --floor FILE          a program that moves the raw bytes with no engine at all; needs --null-server
-  --out DIR             write RESULTS.md and the charts there`
+  --floor FILE          a program that moves raw bytes without any engine; needs --null-server
+  --out DIR             the folder to write RESULTS.md and the charts to`
 
-/** @throws RangeError for a number that makes no sense, TypeError for an option that there is none of */
+/** @throws RangeError for an illegal value; TypeError for an unknown option */
 export const benchOptions = (args: readonly string[], sections: readonly string[]): BenchOptions => {
   const { values } = parseArgs({
     args: [...args],

@@ -1,5 +1,5 @@
-// Adds the optional packages of other platforms to package-lock.json where a registry mirror did not offer them: npm
-// leaves them out then, and `npm ci` refuses such a lock file everywhere. Run it after changing dependencies.
+// Adds missing optional packages of other platforms to package-lock.json. npm leaves them out if a registry mirror does not
+// offer them, and then `npm ci` refuses the lock file. Run it after changing dependencies.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const LOCK = new URL('../package-lock.json', import.meta.url)
@@ -24,9 +24,9 @@ for (const owner of Object.values({ ...lock.packages })) {
   for (const [name, version] of Object.entries(owner.optionalDependencies ?? {})) {
     const path = `node_modules/${name}`
     if (lock.packages[path] !== undefined) continue
-    const words = name.split(/[/-]/)
-    const os = OS.find((word) => words.includes(word))
-    const cpu = CPU.find((word) => words.includes(word))
+    const parts = name.split(/[/-]/)
+    const os = OS.find((part) => parts.includes(part))
+    const cpu = CPU.find((part) => parts.includes(part))
     if (os === undefined || cpu === undefined || !/^\d/.test(version)) {
       throw new Error(`${name}@${version}: which platform is it for?`)
     }
@@ -34,8 +34,8 @@ for (const owner of Object.values({ ...lock.packages })) {
       version,
       cpu: [cpu],
       ...(owner.dev && { dev: true }),
-      ...(words.includes('musl') && { libc: ['musl'] }),
-      ...(words.includes('gnu') && { libc: ['glibc'] }),
+      ...(parts.includes('musl') && { libc: ['musl'] }),
+      ...(parts.includes('gnu') && { libc: ['glibc'] }),
       optional: true,
       os: [os],
     }

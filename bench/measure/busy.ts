@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 
-/** What the kernel counts CPU time in, 100 a second on Linux (man 5 proc, /proc/stat). */
+/** The unit of CPU times in /proc/stat: 100 ticks a second on Linux (man 5 proc). */
 const TICKS_PER_SECOND = 100
-/** Columns of /proc/stat in which a processor had nothing to do, or was not there: idle, iowait, steal. */
+/** Columns of /proc/stat in which a processor was idle or not available: idle, iowait, steal. */
 const NOT_BUSY = [3, 4, 7]
-/** Those behind are of guests, whose time stands under user already. */
+/** The columns after these are times of guests, which the column user includes already. */
 const COLUMNS = 8
 
-/** CPU seconds that all of the machine has taken since it started; NaN where the system does not tell. */
+/** CPU seconds that the whole machine has used since its start; NaN on systems without /proc/stat. */
 export const busySeconds = (): number => {
   try {
     const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n', 1)

@@ -3,7 +3,7 @@ import { type Spread, spreadOf } from './statistics.js'
 
 const GIB_IN_MIB = 1024
 
-/** `1.23 (1.20–1.31)`: the median, and the least and greatest. */
+/** `1.23 (1.20–1.31)`: the median, the least and the greatest value. */
 export const spread = ({ median, least, greatest }: Spread, digits = 2): string =>
   `${median.toFixed(digits)} (${least.toFixed(digits)}–${greatest.toFixed(digits)})`
 
@@ -20,5 +20,5 @@ export const cellsOf = (samples: readonly Sample[], payloadMib: number): string[
   ]
 }
 
-/** What the heads of those cells say. */
+/** The heads of these cells. */
 export const CELL_HEADS = ['wall, s', 'MiB/s', 'CPU s per GiB', 'peak, MiB']

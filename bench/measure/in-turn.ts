@@ -1,25 +1,25 @@
 import { Bench } from 'tinybench'
 
-/** What one run measured, in seconds; cpu and peak are those of its whole process, or processes. */
+/** The figures of one run, times in seconds; cpu and peak cover all its processes. */
 export interface Sample {
   /** From the first byte to the last completion. */
   readonly wall: number
   /** User and system time of all threads, start-up included. */
   readonly cpu: number
-  /** Peak of resident memory in MiB, NaN where the system does not tell. */
+  /** Peak of resident memory in MiB; NaN on systems without /proc. */
   readonly peakMib: number
   /** From the start of the process, or processes, to their end. */
   readonly elapsed: number
-  /** CPU time of all else on the machine meanwhile, which is that of the servers; NaN where the system does not tell. */
+  /** CPU time of all other processes on the machine meanwhile, i.e. of the servers; NaN on systems without /proc. */
   readonly others: number
 }
 
-/** Each contender's samples, one of each round, in the order of the rounds. */
+/** The samples of each contender: one for each round, in the order of the rounds. */
 export type Samples<Name extends string> = Readonly<Record<Name, readonly Sample[]>>
 
 /**
- * Measures contenders in turn, so that what the machine does meanwhile concerns all: A B C, B C A, C A B … A first round
- * that does not count warms the machine up.
+ * Measures contenders in turn, so that other work on the machine affects all of them: A B C, B C A, C A B … The first
+ * round warms the machine up and does not count.
  */
 export const inTurn = async <Name extends string>(
   contenders: Readonly<Record<Name, () => Promise<Sample>>>,
@@ -42,6 +42,6 @@ export const inTurn = async <Name extends string>(
   return samples
 }
 
-/** The walls, CPU times or peaks of a contender. */
+/** One figure of all samples, e.g. the wall times. */
 export const column = (samples: readonly Sample[], what: keyof Sample): number[] =>
   samples.map((sample) => sample[what])

@@ -6,11 +6,11 @@ import { join } from 'node:path'
 
 const PACKAGES = ['pg', 'pg-copy-streams', 'piscina', 'tinybench']
 
-/** What the figures were measured on, as lines of text. */
+/** Hardware, versions and commit of the measurement, as lines of text. */
 export const machine = (): string[] => {
   const require = createRequire(import.meta.url)
   const versionOf = (name: string): string => {
-    // not every package lets its package.json be asked for by name
+    // read from the folder: some packages do not export their package.json
     const files = (require.resolve.paths(name) ?? []).map((path) => join(path, name, 'package.json'))
     const file = files.find((path) => existsSync(path))
     return `${name} ${file === undefined ? 'unknown' : JSON.parse(readFileSync(file, 'utf8')).version}`
@@ -23,7 +23,7 @@ export const machine = (): string[] => {
   ]
 }
 
-/** The commit that is measured; with `-dirty` when the files differ from it. */
+/** The measured commit; with `-dirty` if the files differ from it. */
 const commit = (): string => {
   try {
     return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], {

@@ -4,7 +4,7 @@ const MIB = 1024 * 1024
 const PAGE_BYTES = 4096
 const EVERY_MS = 50
 
-/** Resident bytes of a process and its descendants; undefined where /proc is not. */
+/** Resident bytes of a process and its descendants; undefined on systems without /proc. */
 const residentBytes = (pid: number): number | undefined => {
   try {
     const [, resident] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')
@@ -18,7 +18,7 @@ const residentBytes = (pid: number): number | undefined => {
   }
 }
 
-/** Looks at what a process and its descendants hold in memory, until `peakMib()` ends it. */
+/** Samples the resident memory of a process and its descendants until `peakMib()` is called. */
 export const watchMemory = (pid: number): { peakMib(): number } => {
   let peak = Number.NaN
   const timer = setInterval(() => {

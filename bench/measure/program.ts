@@ -5,23 +5,23 @@ import { busySeconds } from './busy.js'
 import type { Sample } from './in-turn.js'
 import { watchMemory } from './processes.js'
 
-/** What a program says of itself in its last line, as JSON. */
+/** The report of a program: the last line of its output, as JSON. */
 type Report = Readonly<Record<string, number>>
 
 export interface Run extends Sample {
   readonly report: Report
 }
 
-/** `times` of a POSIX shell: the second line is user and system time of all the children it waited for. */
+/** Parses the output of `times` in a POSIX shell: line 2 has user and system time of all children that it waited for. */
 const cpuSeconds = (times: string): number => {
   const found = [...(times.trim().split('\n').at(-1) ?? '').matchAll(/(\d+)m([\d.]+)s/g)]
-  if (found.length !== 2) throw new Error(`the shell's times are not understood: ${times}`)
+  if (found.length !== 2) throw new Error(`the shell's times cannot be parsed: ${times}`)
   return found.reduce((sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds), 0)
 }
 
 /**
- * Runs a shell script as a contender: CPU and memory of all that it starts are counted. Where its last line is a JSON
- * report with `wall`, that is the wall time; else the whole script's.
+ * Runs a shell script as a contender, and counts CPU and memory of all processes that it starts. If its last line is a
+ * JSON report with `wall`, this is the wall time; otherwise the wall time is that of the whole script.
  */
 export const runScript = async (script: string, args: readonly string[] = []): Promise<Run> => {
   const begun = performance.now()
@@ -48,7 +48,7 @@ export const runScript = async (script: string, args: readonly string[] = []): P
   return { wall: report.wall ?? elapsed, cpu, peakMib, elapsed, others: busy - cpu, report }
 }
 
-/** Runs a program of bench/programs in a Node of its own. */
+/** Runs a program of bench/programs in a new Node process. */
 export const runNode = (program: string, job: object): Promise<Run> =>
   runScript('"$@"', [
     process.execPath,

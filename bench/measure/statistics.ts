@@ -1,4 +1,4 @@
-/** The middle of the values; of an even number, the mean of the two in the middle. */
+/** The middle value; for an even number of values, the mean of the two middle values. */
 export const median = (values: readonly number[]): number => {
   if (values.length === 0) throw new RangeError('median of nothing')
   const sorted = [...values].sort((a, b) => a - b)
@@ -7,7 +7,7 @@ export const median = (values: readonly number[]): number => {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2
 }
 
-/** Median with the least and the greatest. */
+/** The median, the least and the greatest value. */
 export interface Spread {
   readonly median: number
   readonly least: number
@@ -20,6 +20,6 @@ export const spreadOf = (values: readonly number[]): Spread => ({
   greatest: Math.max(...values),
 })
 
-/** Median of the ratios of values that were measured next to each other. */
+/** The spread of the ratios of values that were measured next to each other. */
 export const pairedRatio = (ours: readonly number[], theirs: readonly number[]): Spread =>
   spreadOf(ours.map((value, pair) => value / (theirs[pair] as number)))

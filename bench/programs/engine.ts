@@ -1,4 +1,4 @@
-// One copy by copyman, as a program of its own: argv[2] is a JSON EngineJob, its last line a JSON report.
+// Runs one copy by copyman: argv[2] is a JSON EngineJob, the last line of output a JSON report.
 import { CopyManager, type RingOptions, StatementProducer, StatementReceiver } from '../../src/index.js'
 
 export interface EngineJob {
@@ -11,7 +11,7 @@ const { from, to, ring } = JSON.parse(process.argv[2] as string) as EngineJob
 const receivers = to.map((target) => new StatementReceiver(target))
 const manager = new CopyManager(new StatementProducer(from), receivers, ring === undefined ? {} : { ring })
 await manager.open()
-// both ends have accepted the COPY: what comes before is start-up, which is measured by itself
+// both ends have accepted the COPY; the time before is start-up, which another section measures
 const begun = performance.now()
 for await (const _ of manager);
 const wall = (performance.now() - begun) / 1000

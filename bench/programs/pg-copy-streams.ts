@@ -1,4 +1,4 @@
-// The same job by pg-copy-streams, piped to each target as its documentation shows: argv[2] is a JSON EngineJob.
+// Runs the same job by pg-copy-streams, piped to each target as its documentation shows: argv[2] is a JSON EngineJob.
 import { finished } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'

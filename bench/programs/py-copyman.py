@@ -1,4 +1,4 @@
-# The same job by py-postgresql's copyman: argv is a JSON EngineJob. Needs the package py-postgresql.
+# Runs the same job by py-postgresql's copyman: argv[1] is a JSON EngineJob. Needs the package py-postgresql.
 import json, sys, time
 import postgresql.driver.dbapi20  # loads what clientparameters needs
 import postgresql

@@ -3,7 +3,7 @@ import type { Chart } from './section.js'
 
 const SIZE = { width: 880, height: 380 }
 
-/** Draws a chart as SVG, on white so that it can be read on any page. */
+/** Draws a chart as SVG, with a white background, so that it is readable on any page. */
 export const drawChart = ({ title, yAxis, lines }: Chart): string => {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...SIZE })
   const receivers = [...new Set(lines.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b)
@@ -13,7 +13,7 @@ export const drawChart = ({ title, yAxis, lines }: Chart): string => {
     animation: false,
     backgroundColor: '#fff',
     title: { text: title, left: 64, top: 8, textStyle: { fontSize: 15 } },
-    // beside the lines: without a canvas no width of text is known, and a row of names would overlap
+    // beside the chart: without a canvas echarts does not know the width of text, and names in a row would overlap
     legend: { orient: 'vertical', left: 648, top: 56, itemGap: 14 },
     grid: { left: 72, right: 256, top: 48, bottom: 52 },
     xAxis: {
@@ -33,7 +33,7 @@ export const drawChart = ({ title, yAxis, lines }: Chart): string => {
     })),
   })
   const svg = chart.renderToSVGString()
-  // or its timers keep the process alive
+  // otherwise its timers keep the process alive
   chart.dispose()
   return `${svg}\n`
 }

@@ -27,9 +27,9 @@ export const resultsText = (
 ): string =>
   `${[
     '# Results',
-    `Measured by \`${command}\`, which also wrote this page.`,
+    `\`${command}\` measured these figures and wrote this page.`,
     machine.map((line) => `- ${line}`).join('\n'),
     ...sections.map(sectionText),
-    '## What was to be reached',
+    '## The bars',
     barsTable(sections.flatMap(({ bars }) => bars)),
   ].join('\n\n')}\n`

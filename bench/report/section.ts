@@ -4,9 +4,9 @@ export interface Table {
   readonly rows: readonly (readonly string[])[]
 }
 
-/** Lines over a number of receivers. */
+/** Lines over the number of receivers. */
 export interface Chart {
-  /** File name without its ending. */
+  /** File name without the extension. */
   readonly name: string
   readonly title: string
   readonly yAxis: string
@@ -16,7 +16,7 @@ export interface Chart {
   }[]
 }
 
-/** What was to be reached, and what was. */
+/** A target for a figure, and the figure that was reached. */
 export interface Bar {
   readonly against: string
   readonly bar: string
@@ -33,7 +33,7 @@ export interface Section {
   readonly bars: readonly Bar[]
 }
 
-/** A bar on a number that must not exceed it. */
+/** A bar for a number that must not exceed `limit`. */
 export const atMost = (against: string, limit: number, value: number, unit: string): Bar => ({
   against,
   bar: `≤ ${limit}${unit}`,
@@ -41,7 +41,7 @@ export const atMost = (against: string, limit: number, value: number, unit: stri
   isHeld: value <= limit,
 })
 
-/** A bar on a number that must reach it. */
+/** A bar for a number that must reach `limit`. */
 export const atLeast = (against: string, limit: number, value: number, unit: string): Bar => ({
   against,
   bar: `≥ ${limit}${unit}`,

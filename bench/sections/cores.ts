@@ -5,12 +5,18 @@ import type { Table } from '../report/section.js'
 
 const CORES = cpus().length
 
-/** Whose CPU time a job took: no contender can be faster than all of it together, spread over all cores. */
+/** The CPU time of each side of a job. No contender can be faster than the sum, spread over all cores. */
 export const coresTable = (
   entries: readonly (readonly [name: string, samples: readonly Sample[]])[],
 ): Table => ({
-  title: `Whose CPU time it took, of ${CORES} cores`,
-  head: ['receivers, who', 'from start to end, s', 'its own CPU, s', 'the servers’ CPU, s', 'cores busy'],
+  title: `CPU time of contenders and servers, on ${CORES} cores`,
+  head: [
+    'receivers, contender',
+    'from start to end, s',
+    'its own CPU, s',
+    'the servers’ CPU, s',
+    'cores busy',
+  ],
   rows: entries.map(([name, samples]) => {
     const of = (what: keyof Sample): number => median(column(samples, what))
     const busy = median(samples.map(({ cpu, others, elapsed }) => (cpu + others) / (CORES * elapsed)))
@@ -23,8 +29,8 @@ export const coresTable = (
 })
 
 /**
- * Wall time to the floor's own, of an engine that took no more CPU than the floor takes, start-up and frames included, and
- * kept all cores evenly busy with that and with its servers.
+ * The least ratio of an engine's wall time to the floor's: if the engine takes no more CPU than the floor, start-up and
+ * frames included, and keeps all cores evenly busy with this work and with that of its servers.
  */
 export const leastToFloor = (floor: readonly Sample[]): number =>
   median(floor.map(({ cpu, others, wall }) => (cpu + others) / CORES / wall))

@@ -4,7 +4,7 @@ import type { Chart } from '../report/section.js'
 
 const GIB_IN_MIB = 1024
 
-/** Samples of one contender by receivers, of a payload of `mib`. */
+/** The samples of one contender by number of receivers, for a payload of `mib`. */
 export interface Series {
   readonly name: string
   readonly mib: number

@@ -10,15 +10,12 @@ import { againstFloor } from './floor.js'
 
 const RECEIVERS = [1, 2, 4, 8, 16]
 const ROW_BYTES = [12, 100, 1000]
-/** Peers are slow: they get less to do, and copyman the same beside them. */
+/** Peers are slow, so the comparison with them moves only this part of the data, also for copyman. */
 const PEER_SHARE = 4
 const PEER_RECEIVERS = [1, 2, 4]
 const MAX_NARROW_RECEIVERS = 4
 
-const ratios = (ours: readonly Sample[], theirs: readonly Sample[], what: 'wall' | 'cpu'): number =>
-  pairedRatio(column(ours, what), column(theirs, what)).median
-
-/** copyman alone, for all numbers of receivers and row sizes. */
+/** copyman alone, with each number of receivers and each row size. */
 const allShapes = async (
   pair: NullPair,
   { rounds, mib }: BenchOptions,
@@ -53,7 +50,7 @@ const allShapes = async (
   return { table: { title, head: ['receivers, row bytes', ...CELL_HEADS], rows }, bars, of }
 }
 
-/** The peers beside copyman. */
+/** copyman and its peers. */
 const againstPeers = async (
   pair: NullPair,
   peers: readonly Contender[],
@@ -61,41 +58,21 @@ const againstPeers = async (
 ): Promise<{ table: Table; bars: Bar[]; series: Series[] }> => {
   const share = Math.ceil(mib / PEER_SHARE)
   const size = payloadMib(share, 100)
-  const rows: string[][] = []
-  const bars: Bar[] = []
   const of: [number, Samples<string>][] = []
-  const all = [copyman, ...peers]
   for (const receivers of PEER_RECEIVERS) {
     const job = pair.job(100, share, receivers)
-    const samples = await inTurn(
-      Object.fromEntries(all.map((contender) => [contender.name, () => contender.run(job)])),
-      rounds,
+    const contenders = [copyman, ...peers].map(
+      (contender) => [contender.name, () => contender.run(job)] as const,
     )
-    of.push([receivers, samples])
-    const ours = samples[copyman.name] as readonly Sample[]
-    for (const { name } of all) {
-      const theirs = samples[name] as readonly Sample[]
-      const ratio = pairedRatio(column(theirs, 'wall'), column(ours, 'wall'))
-      rows.push([`${receivers}, ${name}`, ...cellsOf(theirs, size), spread(ratio)])
-    }
-    const streams = samples[pgCopyStreams.name]
-    if (streams !== undefined)
-      bars.push(
-        atLeast(
-          `pg-copy-streams between null ends, ${receivers} receivers`,
-          6,
-          ratios(streams, ours, 'wall'),
-          ' × its throughput',
-        ),
-      )
+    of.push([receivers, await inTurn(Object.fromEntries(contenders), rounds)])
   }
   return {
     table: {
       title: `Beside peers: ${share} MiB of frames of 100-byte rows between ${pair.name}`,
-      head: ['receivers, who', ...CELL_HEADS, 'wall to copyman'],
-      rows,
+      head: ['receivers, contender', ...CELL_HEADS, 'wall to copyman'],
+      rows: of.flatMap(([receivers, samples]) => peerRows(receivers, samples, size)),
     },
-    bars,
+    bars: of.flatMap(([receivers, samples]) => peerBars(receivers, samples)),
     series: peers.map(({ name }) => ({
       name,
       mib: size,
@@ -104,7 +81,24 @@ const againstPeers = async (
   }
 }
 
-/** The null ends themselves: copyman between ours and between the foreign ones. */
+const peerRows = (receivers: number, samples: Samples<string>, size: number): string[][] => {
+  const ours = column(samples[copyman.name] as readonly Sample[], 'wall')
+  return Object.entries(samples).map(([name, theirs]) => {
+    const ratio = pairedRatio(column(theirs, 'wall'), ours)
+    return [`${receivers}, ${name}`, ...cellsOf(theirs, size), spread(ratio)]
+  })
+}
+
+const peerBars = (receivers: number, samples: Samples<string>): Bar[] => {
+  const streams = samples[pgCopyStreams.name]
+  if (streams === undefined) return []
+  const ours = column(samples[copyman.name] as readonly Sample[], 'wall')
+  const { median } = pairedRatio(column(streams, 'wall'), ours)
+  const against = `pg-copy-streams between null ends, ${receivers} receivers`
+  return [atLeast(against, 6, median, ' × its throughput')]
+}
+
+/** Compares the null ends: copyman between our null ends and between the foreign ones. */
 const endsCompared = async (
   own: NullPair,
   foreign: NullPair,
@@ -128,7 +122,7 @@ const endsCompared = async (
   return { title: 'The null ends compared', head: ['receivers, ends', ...CELL_HEADS], rows }
 }
 
-/** The engine over sockets between ends that cost next to nothing. */
+/** The engine over sockets, between null ends, which cost as little as possible. */
 export const engineSection = async (
   options: BenchOptions,
   peers: readonly Contender[],
@@ -148,7 +142,7 @@ export const engineSection = async (
       bars.push(...floor.bars)
       series.push(floor.series)
     }
-    // it asks a server more than a null one can answer
+    // py-postgresql sends queries that a null server cannot answer
     const able = peers.filter((peer) => peer !== pyCopyman)
     const beside = await againstPeers(pair, able, options)
     const shapes = await allShapes(pair, options)
@@ -158,14 +152,7 @@ export const engineSection = async (
     const ours = { name: copyman.name, mib: payloadMib(options.mib, 100), of: shapes.of }
     return {
       title: 'The engine between null ends',
-      text: [
-        'Whole processes, in turn. Wall: from the first byte to the last completion; CPU: all threads, start-up included; peak: resident memory of all processes of the contender together. Medians with least and greatest; throughput is payload read from the source.',
-        'copyman itself refuses a run whose targets count other rows than its source; that the bytes are right is shown on real servers, by the same build.',
-        'Whether the null ends limit what is seen: where a foreign null server is given, the last table shows copyman between it and between ours, which read with Node and take a share of the same cores. What is judged was measured between the foreign one then.',
-        `${pyCopyman.name} needs a real server, since it asks more than a null one answers: see there.`,
-        ...absent.map((name) => `Not on this machine: ${name}.`),
-        ...(options.floor === undefined ? ['No floor was given (`--null-server` and `--floor`).'] : []),
-      ].join('\n\n'),
+      text: textOf(options, absent),
       tables,
       charts: charts([ours, ...beside.series, ...series]),
       bars,
@@ -174,3 +161,13 @@ export const engineSection = async (
     await Promise.all([own.stop(), foreign?.stop()])
   }
 }
+
+const textOf = ({ floor }: BenchOptions, absent: readonly string[]): string =>
+  [
+    'Contenders run in turn, each in processes of its own. Wall: from the first byte to the last completion; CPU: all threads, start-up included; peak: resident memory of all processes of the contender together. Medians with least and greatest; throughput is payload read from the source.',
+    'copyman refuses a run whose targets count other rows than the source. The section on real servers compares the bytes, with the same build.',
+    'Do the null ends limit the figures? If a foreign null server is given, the last table compares it with our null ends, which read with Node and use a part of the same cores. Then the bars are judged by runs between foreign null ends.',
+    `${pyCopyman.name} sends queries that a null server cannot answer: see the section on real servers.`,
+    ...absent.map((name) => `Not on this machine: ${name}.`),
+    ...(floor === undefined ? ['No floor was given (`--null-server` and `--floor`).'] : []),
+  ].join('\n\n')

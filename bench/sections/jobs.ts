@@ -11,13 +11,14 @@ import type { BenchOptions } from '../options.js'
 import { atMost, type Bar, type Section, type Table } from '../report/section.js'
 
 const SMALL_JOBS = 1000
+const WARMUP_JOBS = 20
 const SMALL_ROWS = 100
 const TRICKLE_ROWS = 50
 const TRICKLE_MS = 100
-/** What one small job may leave in the heap before it is called a leak, in bytes: garbage that is not collected yet. */
+/** Bytes of heap that one small job may keep before it counts as a leak: some garbage is not collected yet. */
 const LEAK_BYTES = 4096
 
-/** Milliseconds until as many empty workers run. */
+/** Milliseconds until `count` empty workers run. */
 const emptyWorkers = async (count: number): Promise<number> => {
   const begun = performance.now()
   const workers = Array.from({ length: count }, () => new Worker('', { eval: true }))
@@ -27,7 +28,7 @@ const emptyWorkers = async (count: number): Promise<number> => {
   return ms
 }
 
-/** Milliseconds from copy() until every target's socket has its first row. */
+/** Milliseconds from copy() until the socket of every target has received its first row. */
 const firstBytes = async (source: NullServerHere, receivers: number): Promise<number> => {
   const seen = new Set<number>()
   let last = 0
@@ -49,19 +50,30 @@ const firstBytes = async (source: NullServerHere, receivers: number): Promise<nu
   return last - begun
 }
 
+/** Times empty workers and copy() in turn, after one round that does not count. */
+const startUpTimes = async (
+  source: NullServerHere,
+  receivers: number,
+  rounds: number,
+): Promise<{ empty: number[]; ours: number[] }> => {
+  const empty: number[] = []
+  const ours: number[] = []
+  for (let round = -1; round < rounds; round++) {
+    const emptyMs = await emptyWorkers(receivers)
+    const ourMs = await firstBytes(source, receivers)
+    if (round < 0) continue
+    empty.push(emptyMs)
+    ours.push(ourMs)
+  }
+  return { empty, ours }
+}
+
 const startUp = async ({ rounds }: BenchOptions): Promise<{ table: Table; bars: Bar[] }> => {
   const source = await NullServerHere.start(() => ({}))
   const rows: string[][] = []
   const bars: Bar[] = []
   for (const receivers of [1, 2, 4, 8]) {
-    const empty: number[] = []
-    const ours: number[] = []
-    for (let round = -1; round < rounds; round++) {
-      const pair = [await emptyWorkers(receivers), await firstBytes(source, receivers)] as const
-      if (round < 0) continue
-      empty.push(pair[0])
-      ours.push(pair[1])
-    }
+    const { empty, ours } = await startUpTimes(source, receivers, rounds)
     const allowed = 2 * median(empty) + 50
     rows.push([
       String(receivers),
@@ -88,45 +100,51 @@ const startUp = async ({ rounds }: BenchOptions): Promise<{ table: Table; bars: 
   return { table: { title: 'Start-up', head, rows }, bars }
 }
 
-const smallJobs = async (): Promise<{ table: Table; bars: Bar[] }> => {
-  await using servers = await startServers({ count: 3 })
-  for (const server of servers) await server.query('CREATE TABLE t (i int, s text)')
-  const [source, ...targets] = servers
-  await source?.query(`INSERT INTO t SELECT i, repeat('x', 90) FROM generate_series(1, ${SMALL_ROWS}) AS i`)
-  await using pool = new WorkerPool({ threads: targets.length })
-  const job = async (): Promise<void> => {
-    const { rows } = await copy({
-      from: { connection: source?.connection as Connection, statement: 'COPY t TO STDOUT' },
-      to: targets.map(({ connection }) => ({ connection, statement: 'COPY t FROM STDIN' })),
-      pool,
-    })
-    if (rows !== SMALL_ROWS) throw new Error(`${rows} rows of ${SMALL_ROWS}`)
-  }
+/** Runs a small job again and again. @returns its latencies in ms, and the bytes of heap that each run keeps */
+const timeSmallJobs = async (
+  job: () => Promise<void>,
+): Promise<{ p50: number; p99: number; max: number; kept: number }> => {
   const heap: number[] = []
-  const settle = (): void => {
+  const measureHeap = (): void => {
     globalThis.gc?.()
     heap.push(process.memoryUsage().heapUsed)
   }
   const bench = new Bench({
     time: 0,
     iterations: SMALL_JOBS,
-    warmupIterations: 20,
+    warmupIterations: WARMUP_JOBS,
     warmupTime: 0,
     retainSamples: true,
     throws: true,
   })
-  bench.add('small', job, { beforeAll: settle, afterAll: settle })
+  bench.add('small', job, { beforeAll: measureHeap, afterAll: measureHeap })
   await bench.run()
   const result = bench.tasks[0]?.result
   if (result?.state !== 'completed') throw new Error(`the small jobs ended as ${result?.state}`)
-  for (const target of targets) {
-    const [row] = await target.query('SELECT count(*) AS rows FROM t')
-    const expected = SMALL_ROWS * (SMALL_JOBS + 20)
-    if (Number(row?.rows) !== expected) throw new Error(`${target.name} has ${row?.rows} rows of ${expected}`)
-  }
   const { p50, p99, max } = result.latency
   const [before, after] = heap.slice(-2) as [number, number]
-  const kept = Math.max(0, (after - before) / SMALL_JOBS)
+  return { p50, p99, max, kept: Math.max(0, (after - before) / SMALL_JOBS) }
+}
+
+const smallJobs = async (): Promise<{ table: Table; bars: Bar[] }> => {
+  await using servers = await startServers({ count: 3 })
+  for (const server of servers) await server.query('CREATE TABLE t (i int, s text)')
+  const [source, ...targets] = servers
+  await source?.query(`INSERT INTO t SELECT i, repeat('x', 90) FROM generate_series(1, ${SMALL_ROWS}) AS i`)
+  await using pool = new WorkerPool({ threads: targets.length })
+  const { p50, p99, max, kept } = await timeSmallJobs(async () => {
+    const { rows } = await copy({
+      from: { connection: source?.connection as Connection, statement: 'COPY t TO STDOUT' },
+      to: targets.map(({ connection }) => ({ connection, statement: 'COPY t FROM STDIN' })),
+      pool,
+    })
+    if (rows !== SMALL_ROWS) throw new Error(`${rows} rows of ${SMALL_ROWS}`)
+  })
+  for (const target of targets) {
+    const [row] = await target.query('SELECT count(*) AS rows FROM t')
+    const expected = SMALL_ROWS * (SMALL_JOBS + WARMUP_JOBS)
+    if (Number(row?.rows) !== expected) throw new Error(`${target.name} has ${row?.rows} rows of ${expected}`)
+  }
   return {
     table: {
       title: `${SMALL_JOBS} copies of ${SMALL_ROWS} rows into 2 real servers, one after the other on a shared pool`,
@@ -146,7 +164,7 @@ const latency = async (): Promise<{ table: Table; bars: Bar[] }> => {
   const arrived: number[] = []
   let rowsSeen = 0
   const target = await NullServerHere.start((number) => ({
-    // two receivers: the first one's are timed
+    // of the two receivers, only the first is timed
     received: (bytes) => {
       if (number > 0) return
       for (const rows = bytes / 100; rowsSeen < rows; rowsSeen++) arrived.push(performance.now())
@@ -169,12 +187,12 @@ const latency = async (): Promise<{ table: Table; bars: Bar[] }> => {
   }
 }
 
-/** What is not throughput: how soon it begins, how small a job may be, how long a row waits. */
+/** Figures other than throughput: the time to start, small jobs, and the latency of single rows. */
 export const jobsSection = async (options: BenchOptions): Promise<Section> => {
   const parts = [await startUp(options), await smallJobs(), await latency()]
   return {
     title: 'Start-up, small jobs, latency',
-    text: 'All options as they are by default; ends in this very process where a row is timed.',
+    text: 'All options have their defaults. Where single rows are timed, the null ends run in the process that measures.',
     tables: parts.map(({ table }) => table),
     charts: [],
     bars: parts.flatMap(({ bars }) => bars),

@@ -6,20 +6,20 @@ import { column, inTurn, type Sample, type Samples } from '../measure/in-turn.js
 import { median, pairedRatio } from '../measure/statistics.js'
 import type { BenchOptions } from '../options.js'
 import type { EngineJob } from '../programs/engine.js'
-import { atMost, type Bar, type Section, type Table } from '../report/section.js'
+import { atMost, type Bar, type Chart, type Section, type Table } from '../report/section.js'
 import { coresTable } from './cores.js'
 
 const MIB = 1024 * 1024
 const ROWS_PER_MIB = 9000
-/** Real servers are slow: of what goes between null ends, this part goes between them. */
+/** Real servers are slow, so they get only this part of the data that null ends get. */
 const SHARE = 16
-/** What is judged goes through with this part, so that starting a process is not what is compared. */
+/** The runs that the bars judge get this part: more, so that the start of processes matters less. */
 const LARGE_SHARE = 4
 const TARGETS = [1, 2, 3]
 
 type Format = 'text' | 'binary'
 
-/** Who does the job, in which format, under what name. */
+/** A contender, the format it uses, and its name in the results. */
 type Entry = readonly [name: string, contender: Contender, format: Format]
 
 const OURS: readonly Entry[] = [
@@ -37,7 +37,7 @@ const SETTINGS = {
   autovacuum: 'off',
 }
 
-/** @returns bytes of the rows as text */
+/** Fills the source's table. @returns the bytes of the rows as text */
 const fill = async ([source]: Servers, rows: number): Promise<number> => {
   await source?.query('TRUNCATE t')
   await source?.query(`
@@ -60,7 +60,7 @@ const jobOf = (servers: Servers, targets: number, format: Format): EngineJob => 
   }
 }
 
-/** Truncates outside the timing, runs, and checks that every target has all of it. */
+/** Truncates the targets outside the timing, runs the contender, and checks that every target has all rows. */
 const onReal =
   (contender: Contender, servers: Servers, targets: number, format: Format, rows: number, hashed: boolean) =>
   async (): Promise<Sample> => {
@@ -81,7 +81,7 @@ const onReal =
     return sample
   }
 
-/** Compares the entries in turn, after each has shown once, by the servers' own hash, that it loads the same rows. */
+/** Runs the entries in turn. Before that, each entry runs once, and the servers' own hashes of the rows are compared. */
 const compare = async (
   servers: Servers,
   targets: number,
@@ -103,7 +103,7 @@ const tableOf = (
 ): { table: Table; add(what: string, of: Samples<string>): void } => {
   const rows: string[][] = []
   return {
-    table: { title, head: ['targets, who', ...CELL_HEADS, 'wall to copyman, text'], rows },
+    table: { title, head: ['targets, contender', ...CELL_HEADS, 'wall to copyman, text'], rows },
     add(what, of) {
       const ours = column(of['copyman, text'] as readonly Sample[], 'wall')
       for (const [name, samples] of Object.entries(of)) {
@@ -114,7 +114,7 @@ const tableOf = (
   }
 }
 
-/** What is judged: one into two, ours beside psql. */
+/** The bars: one source into two targets, copyman against psql. */
 const judge = (of: Samples<string>): Bar[] => {
   const psql = of[`${psqlTee.name}, text`]
   const ratio = (ours: string, what: 'wall' | 'cpu'): number =>
@@ -128,53 +128,72 @@ const judge = (of: Samples<string>): Bar[] => {
   ]
 }
 
-/** Real PostgreSQL: one source into one, two, three servers. */
-export const realSection = async (options: BenchOptions, peers: readonly Contender[]): Promise<Section> => {
-  const { rounds } = options
-  await using servers = await startServers({ count: 4, settings: SETTINGS })
-  for (const server of servers)
-    await server.query(
-      'CREATE TABLE t (id bigint, at timestamptz, n int, s text, amount numeric(12,2), note text)',
-    )
-  const rows = Math.ceil((options.mib / SHARE) * ROWS_PER_MIB)
+/** One source into one, two, three targets. @returns the table, and the throughput by targets of each entry */
+const byTargets = async (
+  servers: Servers,
+  entries: readonly Entry[],
+  { rounds, mib: total }: BenchOptions,
+): Promise<{ table: Table; lines: Chart['lines'] }> => {
+  const rows = Math.ceil((total / SHARE) * ROWS_PER_MIB)
   const mib = (await fill(servers, rows)) / MIB
   const all = tableOf(`${rows} rows, ${mib.toFixed(0)} MiB as text`, mib)
   const lines = new Map<string, [number, number][]>()
   for (const targets of TARGETS) {
-    const samples = await compare(servers, targets, [...OURS, ...peers.map(inText)], rows, rounds)
+    const samples = await compare(servers, targets, entries, rows, rounds)
     all.add(String(targets), samples)
     for (const [name, of] of Object.entries(samples)) {
       const point: [number, number] = [targets, Math.round(mib / median(column(of, 'wall')))]
       lines.set(name, [...(lines.get(name) ?? []), point])
     }
   }
-  const manyRows = Math.ceil((options.mib / LARGE_SHARE) * ROWS_PER_MIB)
-  const manyMib = (await fill(servers, manyRows)) / MIB
-  const large = tableOf(`${manyRows} rows, ${manyMib.toFixed(0)} MiB as text`, manyMib)
-  const judged = [...OURS, ...peers.filter((peer) => peer === psqlTee).map(inText)]
-  const samples = await compare(servers, 2, judged, manyRows, rounds)
+  return { table: all.table, lines: [...lines].map(([name, points]) => ({ name, points })) }
+}
+
+/** The larger runs that the bars judge: one source into two targets. */
+const intoTwo = async (
+  servers: Servers,
+  entries: readonly Entry[],
+  { rounds, mib: total }: BenchOptions,
+): Promise<{ table: Table; samples: Samples<string> }> => {
+  const rows = Math.ceil((total / LARGE_SHARE) * ROWS_PER_MIB)
+  const mib = (await fill(servers, rows)) / MIB
+  const large = tableOf(`${rows} rows, ${mib.toFixed(0)} MiB as text`, mib)
+  const samples = await compare(servers, 2, entries, rows, rounds)
   large.add('2', samples)
+  return { table: large.table, samples }
+}
+
+/** Real PostgreSQL: one source into one, two, three servers. */
+export const realSection = async (options: BenchOptions, peers: readonly Contender[]): Promise<Section> => {
+  await using servers = await startServers({ count: 4, settings: SETTINGS })
+  for (const server of servers)
+    await server.query(
+      'CREATE TABLE t (id bigint, at timestamptz, n int, s text, amount numeric(12,2), note text)',
+    )
+  const all = await byTargets(servers, [...OURS, ...peers.map(inText)], options)
+  const judged = [...OURS, ...peers.filter((peer) => peer === psqlTee).map(inText)]
+  const large = await intoTwo(servers, judged, options)
   const [version] = (await servers[0]?.query('SHOW server_version')) ?? []
   const settings = Object.entries(SETTINGS).map(([name, value]) => `${name} = ${value}`)
   return {
     title: 'Real PostgreSQL',
     text: [
-      `PostgreSQL ${version?.server_version}, rows of bigint, timestamptz, int, text, numeric, text, all servers on this machine, ${settings.join(', ')}, all else by default. Each target loads in one transaction; it is truncated outside the timing. Each contender's targets were compared with the source by the servers' own hash first, and by their count after each run.`,
-      'CPU and peak are those of the client processes; psql’s wall time is the whole script’s. The last table is of the second one’s runs.',
+      `PostgreSQL ${version?.server_version}, rows of bigint, timestamptz, int, text, numeric, text; all servers on this machine, with ${settings.join(', ')}, other settings by default. Each target loads in one transaction and is truncated outside the timing. Before the measurement, the servers' own hashes of the rows at source and targets were compared for each contender; after each run, the row counts.`,
+      'CPU and peak are those of the client processes; the wall time of psql is that of the whole script. The last table is about the runs of the second table.',
     ].join('\n\n'),
     tables: [
       all.table,
       large.table,
-      coresTable(Object.entries(samples).map(([name, of]) => [`2, ${name}`, of] as const)),
+      coresTable(Object.entries(large.samples).map(([name, of]) => [`2, ${name}`, of] as const)),
     ],
     charts: [
       {
         name: 'real',
         title: 'One real PostgreSQL into N others',
         yAxis: 'MiB/s of text read',
-        lines: [...lines].map(([name, points]) => ({ name, points })),
+        lines: all.lines,
       },
     ],
-    bars: judge(samples),
+    bars: judge(large.samples),
   }
 }

@@ -1,5 +1,5 @@
-// The main job on real servers: one table into three other servers at once, one of which fails and comes back.
-// Run it by `npm run demo`.
+// The main job on real servers: copies one table into three other servers at once. One of them fails and is loaded again.
+// Run: `npm run demo`.
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   CopyManager,
@@ -15,7 +15,7 @@ import { type Digest, digestOf } from './digest.js'
 import { Progress } from './progress.js'
 
 const ROWS = 1_000_000
-/** Share of the rows after which one target is killed. */
+/** Share of the rows after which the backend of one target is killed. */
 const KILL_AT = 0.4
 const LOOK_MS = 20
 const NAMES = ['source', 'berlin', 'nairobi', 'osaka']
@@ -39,7 +39,7 @@ const say = (text: string): void => {
 
 const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1)
 
-/** Waits until the target has a part of the rows, then ends its backend as an administrator or a crash would. */
+/** Waits until the target has KILL_AT of the rows, then ends its backend, as an administrator or a crash would. */
 const killInMidCopy = async (target: Server, stats: () => CopyStats): Promise<void> => {
   const rowsOf = (): number => stats().receivers.find(({ name }) => name === target.name)?.messages ?? 0
   while (rowsOf() < ROWS * KILL_AT) await sleep(LOOK_MS)
@@ -78,7 +78,7 @@ const load = async (source: Server, targets: readonly Server[]): Promise<void> =
       `\n${result.rows?.toLocaleString('en')} rows, ${mib} MiB each, in ${result.seconds.toFixed(1)} s. Passes: ${passes}.`,
     )
     if (result.receivers.at(-1)?.passes !== 2)
-      throw new Error('the target was to fail once and come back, and did not')
+      throw new Error('the killed target did not take part in exactly two passes')
   } catch (error) {
     progress.end()
     throw error
@@ -86,7 +86,7 @@ const load = async (source: Server, targets: readonly Server[]): Promise<void> =
 }
 
 const compare = (servers: readonly Server[], digests: readonly Digest[]): boolean => {
-  say("\nWhat each server itself says (row count, and a hash that no row's order changes):")
+  say('\nWhat each server reports (row count, and a hash that does not depend on the order of rows):')
   const [first] = digests
   let equal = true
   servers.forEach(({ name }, i) => {
@@ -116,7 +116,7 @@ const demo = async (): Promise<boolean> => {
       `Filled the table orders on ${source.name} with ${ROWS.toLocaleString('en')} rows in ${seconds(filling)} s.`,
     )
     say(
-      `\nCopying it to ${targets.map(({ name }) => name).join(', ')}. Each has a worker thread of its own; lag is what it has yet to take.\nIn mid-copy the backend of ${targets.at(-1)?.name} is killed; the others go on, and it is taken back:\n`,
+      `\nCopying it to ${targets.map(({ name }) => name).join(', ')}. Each target has its own worker thread; lag is the data that it has not taken yet.\nIn mid-copy the backend of ${targets.at(-1)?.name} is killed. The others go on, and it is loaded again:\n`,
     )
     await load(source, targets)
     const equal = compare(servers, await Promise.all(servers.map((server) => digestOf(server, 'orders'))))

@@ -1,12 +1,12 @@
 import type { Server } from '../postgres/server.js'
 
-/** What a server itself says of a table's rows, in an order-independent way. */
+/** Count and hash of a table's rows, computed by the server; both do not depend on the order of rows. */
 export interface Digest {
   readonly rows: string
   readonly hash: string
 }
 
-/** The session decides how values are written, and with it the hash: it must not depend on a server's configuration. */
+/** These settings decide the text of values, and so the hash: neither may depend on a server's configuration. */
 const SAME_TEXT =
   '-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C'
 

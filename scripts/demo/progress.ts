@@ -5,7 +5,7 @@ const BAR_CELLS = 24
 const REDRAW_MS = 100
 const PLAIN_MS = 1000
 
-/** One line for each receiver: redrawn in place on a terminal, printed now and then elsewhere. */
+/** One line for each receiver: redrawn in place on a terminal, else printed once a second. */
 export class Progress {
   readonly #out: NodeJS.WriteStream
   readonly #expectedRows: number
@@ -20,13 +20,13 @@ export class Progress {
     this.#timer = setInterval(() => this.#show(), out.isTTY ? REDRAW_MS : PLAIN_MS)
   }
 
-  /** Prints something that stays, above the live lines. */
+  /** Prints a permanent line above the live lines. */
   say(text: string): void {
     this.#drawn = 0
     this.#out.write(`${text}\n`)
   }
 
-  /** Shows the last state and stops. */
+  /** Shows the final state and stops. */
   end(): void {
     clearInterval(this.#timer)
     this.#show()

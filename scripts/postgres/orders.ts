@@ -1,19 +1,19 @@
-/** The user that servers run as where this process is root, who may not run them. */
+/** The user that servers run as if this process runs as root: PostgreSQL refuses to run as root. */
 export interface Account {
   uid: number
   gid: number
 }
 
 export interface Command {
-  /** Absolute, or a name in the PATH. */
+  /** An absolute path, or a name in the PATH. */
   file: string
   args: string[]
-  /** The file its output is appended to. */
+  /** The file that the command's output is appended to. */
   log: string
-  /** The servers' user, or this process's own. */
+  /** `server`: the servers' user; `self`: the user of this process. */
   as: 'server' | 'self'
-  /** What ends it when all is over. Without it, it is let finish: a killed initdb leaves shared memory. */
-  farewell?: NodeJS.Signals
+  /** The signal that stops the command at shutdown. Without a signal the command may finish: a killed initdb leaves shared memory. */
+  stopSignal?: NodeJS.Signals
 }
 
 /** From this process to its supervisor. */
@@ -21,7 +21,7 @@ export type Order =
   | ({ order: 'launch'; id: number } & Command)
   | { order: 'signal'; id: number; signal: NodeJS.Signals }
 
-/** From the supervisor to this process. `ended` without a reason is an exit with status 0. */
+/** From the supervisor to this process. `ended` without a reason means exit status 0. */
 export type Report =
   | { report: 'ready'; folder: string; account: Account | undefined }
   | { report: 'launched'; id: number; pid: number }

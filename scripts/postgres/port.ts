@@ -1,16 +1,16 @@
 import { createServer } from 'node:net'
 
 /**
- * Servers take ports below the range that systems hand out by themselves (Linux from 32768, others from
- * 49152): a port out of that range may become the near end of anybody's connection while its server is
- * stopped, and the server could not come back. A client that keeps trying can even meet itself there.
+ * Servers use ports below the ephemeral range of the system (Linux from 32768, others from 49152). While a server is
+ * stopped, the system may assign an ephemeral port to any outgoing connection, and then the server could not start
+ * again. A client that retries such a port can even connect to itself.
  */
 const FIRST_PORT = 10240
 const PAST_PORT = 32768
 
 /**
- * A TCP port of 127.0.0.1 that nobody listened on a moment ago, and that is not in `taken`; adds it there.
- * Another process may be faster: whoever listens on it must be ready to ask again.
+ * A TCP port of 127.0.0.1 that is free at the moment and not in `taken`; adds the port to `taken`. Another process may
+ * take the port first, so the caller must be ready to ask for another port.
  */
 export async function freePort(taken: Set<number>): Promise<number> {
   for (;;) {

@@ -3,12 +3,12 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 /*
- * What a postmaster leaves when it is killed and not started again.
+ * Cleans up after a postmaster that was killed and not started again.
  */
 
 /**
- * Backends whose postmaster was killed live on until they next wait. Linux shows them by their folder; elsewhere
- * they are left to themselves. Returns whether there were any: call again until there are none.
+ * Kills backends whose postmaster was killed: they would run on until they next wait. Linux shows them by their working
+ * folder; on other systems they exit later. Returns whether there were any: call again until there are none.
  */
 export function killOrphans(root: string): boolean {
   if (process.platform !== 'linux') return false
@@ -24,7 +24,7 @@ export function killOrphans(root: string): boolean {
   return found
 }
 
-/** A killed postmaster leaves postmaster.pid, whose seventh line is the key and the id of its segment. */
+/** Removes the shared memory of killed postmasters. The seventh line of postmaster.pid holds the key and id of the segment. */
 export function removeSharedMemory(root: string): void {
   for (const name of readdirSync(root)) {
     try {

@@ -12,10 +12,10 @@ import type { Template } from './template.js'
 const START_MS = 60_000
 const RETRY_MS = 100
 
-/** One PostgreSQL server. Its methods are not for concurrent use, but for `query` and `client`. */
+/** One PostgreSQL server. Only `query` and `client` may be called concurrently. */
 export class Server {
   readonly name: string
-  /** '18.4' */
+  /** As PostgreSQL writes its version, e.g. '18.4'. */
   readonly version: string
   readonly #template: Template
   readonly #folder: string
@@ -23,7 +23,7 @@ export class Server {
   #port: number | undefined
   #postmaster: Task | undefined
 
-  /** `ports`: those its neighbours use. */
+  /** @param ports the ports of all servers of this group */
   constructor(template: Template, name: string, folder: string, ports: Set<number>) {
     this.#template = template
     this.#folder = folder
@@ -32,7 +32,7 @@ export class Server {
     this.version = template.version
   }
 
-  /** Makes the data folder. Call once, before `start`. */
+  /** Creates the data folder. Call once, before `start`. */
   async create(settings: Settings): Promise<void> {
     await this.#template.copyTo(this.#folder)
     await appendFile(
@@ -41,12 +41,12 @@ export class Server {
     )
   }
 
-  /** A copy; over TCP. */
+  /** How to connect by TCP; a new object at each call. */
   get connection(): Connection {
     return this.#connection('127.0.0.1')
   }
 
-  /** A copy; over the Unix socket. */
+  /** How to connect by the Unix socket; a new object at each call. */
   get socketConnection(): Connection {
     return this.#connection(this.#template.supervision.folder)
   }
@@ -59,24 +59,24 @@ export class Server {
     return asUrl(this.socketConnection)
   }
 
-  /** Of the postmaster; undefined while the server is stopped. */
+  /** Process id of the postmaster; undefined while the server is stopped. */
   get pid(): number | undefined {
     return this.#postmaster?.pid
   }
 
-  /** All the server wrote to its log since it was created. */
+  /** The server's whole log, over all its starts. */
   async log(): Promise<string> {
     return await readLog(`${this.#folder}.log`)
   }
 
   /**
-   * Returns when the server answers; at once if it runs. The port stays the same over a restart. Rejects with
-   * the last lines of the log where the server ends before it answers, or does not answer within 60 s.
+   * Resolves when the server answers, at once if it runs already. A restart keeps the port. Rejects with the last lines
+   * of the log if the server exits before it answers, or does not answer within 60 s.
    */
   async start(): Promise<void> {
     const deadline = Date.now() + START_MS
     while (!this.#postmaster) {
-      const settled = this.#port !== undefined
+      const isRestart = this.#port !== undefined
       this.#port ??= await freePort(this.#ports)
       const { supervision, bindir } = this.#template
       try {
@@ -87,23 +87,23 @@ export class Server {
         })
       } catch (error) {
         if (!(error instanceof StartFailure && error.busy && Date.now() < deadline)) throw error
-        if (settled) await sleep(RETRY_MS)
+        if (isRestart) await sleep(RETRY_MS)
         else this.#port = undefined
       }
     }
   }
 
-  /** Fast closes connections and writes a checkpoint, immediate leaves recovery to the next start. */
+  /** `fast` closes connections and writes a checkpoint; after `immediate` the next start recovers. */
   async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
     await this.#end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
   }
 
-  /** SIGKILL for the postmaster. Backends notice when they next wait; a later `start` waits for them. */
+  /** Kills the postmaster with SIGKILL. Backends exit when they next wait; a later `start` waits for them. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL')
   }
 
-  /** Rows of one statement over a connection of its own. */
+  /** Runs one statement on a new connection and returns the rows. */
   async query<R extends pg.QueryResultRow = pg.QueryResultRow>(
     text: string,
     values?: unknown[],
@@ -116,7 +116,7 @@ export class Server {
     }
   }
 
-  /** A connected client over TCP; the caller ends it. That its connection breaks shows in its next query only. */
+  /** A client connected by TCP, which the caller must end. If its connection is lost, the next query fails. */
   async client(options: pg.ClientConfig = {}): Promise<pg.Client> {
     const client = new pg.Client({ ...this.connection, ssl: false, ...options })
     client.on('error', () => {}) // without a listener, a server that is killed would end the program

@@ -6,34 +6,34 @@ import { Supervision } from './supervision.js'
 import { Template } from './template.js'
 
 export interface StartOptions extends Choice {
-  /** Default 1. */
+  /** How many servers; default: 1. */
   count?: number
-  /** For all servers; stronger than the throw-away defaults (no fsync, 100 connections, 32 MB of buffers). */
+  /** For all servers. They override the throw-away defaults (no fsync, 100 connections, 32 MB of buffers). */
   settings?: Settings
-  /** For server `index`, from 0; stronger than the options for all. */
+  /** For server `index`, counted from 0. They override the options for all servers. */
   perServer?: (index: number) => Choice & { settings?: Settings }
-  /** Of the superuser `postgres`. Without one anybody on this machine may connect. */
+  /** Password of the superuser `postgres`. Default: none, so that every user of this machine may connect. */
   password?: string
   /** Default 'pg0', 'pg1' … Each server shows its name in the process list. */
   names?: string[]
 }
 
-/** The servers in order; stopped and removed together. */
+/** The servers in order. They are stopped and removed together. */
 export interface Servers extends ReadonlyArray<Server>, AsyncDisposable {
-  /** Holds all data, logs and sockets. */
+  /** The folder of all data, logs and sockets. */
   readonly folder: string
-  /** The process that cleans up when this one dies. */
+  /** The process that cleans up when this process exits. */
   readonly supervisorPid: number
-  /** Returns when processes, ports and folder are gone. May be called again. */
+  /** Resolves when processes, ports and folder are gone. May be called again. */
   stop(): Promise<void>
 }
 
 /**
- * Starts PostgreSQL servers that live no longer than this process, however it ends, and leave nothing behind.
- * Each listens on a port of 127.0.0.1 and on a Unix socket; all answer when this returns. Rejects, with nothing
- * left, where no installation suits or one of the servers does not start; the error then has its log's words.
- * Works as root too: the servers run as user `postgres`, or else `nobody`. Not for Windows. Everything lies in
- * TMPDIR: on Linux, /dev/shm there makes the start faster still.
+ * Starts PostgreSQL servers that are stopped and removed when this process ends, however it ends. Each server listens on
+ * a port of 127.0.0.1 and on a Unix socket, and all answer when this resolves. Rejects, with nothing left, if no
+ * installation matches or a server does not start; the error then holds the last lines of the log. As root, the servers
+ * run as user `postgres`, else as `nobody`. Not for Windows. All files lie in TMPDIR: on Linux, TMPDIR=/dev/shm makes
+ * the start faster still.
  */
 export async function startServers(options: StartOptions = {}): Promise<Servers> {
   const { count = 1, settings, perServer, password, names = [], ...choice } = options

@@ -1,7 +1,7 @@
 /** Names and values as in postgresql.conf, unquoted: { work_mem: '64MB' }. */
 export type Settings = Record<string, string>
 
-/** postgresql.conf of a server that nobody will miss. */
+/** Settings of a server whose data may be lost at any time. */
 export const THROW_AWAY_SETTINGS: Settings = {
   listen_addresses: '127.0.0.1',
   max_connections: '100',
@@ -9,11 +9,11 @@ export const THROW_AWAY_SETTINGS: Settings = {
   fsync: 'off',
   synchronous_commit: 'off',
   full_page_writes: 'off',
-  // Segments become files of the data folder and leave with it; /dev/shm would keep those of a killed server.
+  // Segments become files of the data folder and are removed with it; in /dev/shm those of a killed server would remain.
   dynamic_shared_memory_type: 'mmap',
 }
 
-/** Lines of postgresql.conf; the last line for a name counts. */
+/** The settings as lines of postgresql.conf. If a name occurs twice there, the last line counts. */
 export function settingLines(settings: Settings): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'\n`)

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Account, Command, Order, Report } from './orders.js'
 
-/** A process below the supervisor. */
+/** A child process of the supervisor. */
 export interface Task {
-  /** Undefined where it could not be spawned; `ended` then has the reason. */
+  /** Undefined if the process could not be spawned; `ended` then has the reason. */
   readonly pid: number | undefined
-  /** Settles when it is gone, with the reason unless it left with status 0. Never rejects. */
+  /** Resolves when the process has exited: undefined for status 0, else the reason. Never rejects. */
   readonly ended: Promise<string | undefined>
   signal(signal: NodeJS.Signals): void
 }
@@ -18,8 +18,8 @@ interface Watch {
 }
 
 /**
- * A temporary folder and the processes in it, both owned by a supervisor process that ends and removes them
- * all when `end` is called or this process is gone. Keeps this process alive only while something is awaited.
+ * A temporary folder and the processes that use it. Both belong to a supervisor process, which ends the processes and
+ * removes the folder when `end` is called or this process exits. It keeps this process alive only during `hold`.
  */
 export class Supervision {
   readonly #child: ChildProcess
@@ -28,7 +28,7 @@ export class Supervision {
   #fault: string | undefined
   #ids = 0
   #holds = 0
-  /** Absolute, short enough for Unix sockets, mode 700, owned by `account` or by this user. */
+  /** An absolute path, short enough for Unix sockets; mode 700, owned by `account` or by this user. */
   folder = ''
   account: Account | undefined
 
@@ -40,11 +40,11 @@ export class Supervision {
     })
   }
 
-  /** Rejects where no folder could be made. */
+  /** Rejects if no folder could be made. */
   static async begin(): Promise<Supervision> {
     const { NODE_OPTIONS: _, ...inherited } = process.env
-    // PG* would reach the servers; the words of their logs must not depend on the user's language; and
-    // without TZ initdb compares every time zone there is.
+    // PG* variables would reach the servers; their logs must not depend on the user's language; and without
+    // TZ, initdb compares all time zones.
     const env = Object.fromEntries(Object.entries(inherited).filter(([name]) => !/^PG|^LC_/.test(name)))
     const child = fork(new URL('./supervisor.js', import.meta.url), {
       cwd: '/',
@@ -90,7 +90,7 @@ export class Supervision {
     }
   }
 
-  /** Begins a process; also resolves where it could not be spawned. */
+  /** Starts a process. Resolves also if the process could not be spawned. */
   async launch(command: Command): Promise<Task> {
     const id = ++this.#ids
     const watch: Partial<Watch> = {}
@@ -107,7 +107,7 @@ export class Supervision {
     return { pid, ended, signal: (signal) => this.#send({ order: 'signal', id, signal }) }
   }
 
-  /** Runs a tool to its end; returns what it wrote. Rejects with it where the tool fails. */
+  /** Runs a tool to its end and returns its output. Rejects with the output if the tool fails. */
   async run(file: string, args: string[], as: 'server' | 'self' = 'server'): Promise<string> {
     const log = join(this.folder, `tool-${this.#ids + 1}.log`)
     const task = await this.launch({ file, args, log, as })
@@ -117,7 +117,7 @@ export class Supervision {
     return output
   }
 
-  /** Awaits something from the supervisor; this process stays alive meanwhile. */
+  /** Awaits a promise that the supervisor settles, and keeps this process alive meanwhile. */
   async hold<T>(promise: Promise<T>): Promise<T> {
     if (this.#holds++ === 0) this.#keepAlive(true)
     try {
@@ -127,13 +127,13 @@ export class Supervision {
     }
   }
 
-  /** Returns when every process is gone and the folder is removed. May be called again. */
+  /** Resolves when all processes have exited and the folder is removed. May be called again. */
   async end(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect()
     const status = await this.hold(this.#gone)
     if (status !== 0)
       throw new Error(
-        `nobody cleaned ${this.folder}: the supervisor failed, ${this.#fault ?? `status ${status}`}`,
+        `${this.folder} was not cleaned up: the supervisor failed, ${this.#fault ?? `status ${status}`}`,
       )
   }
 

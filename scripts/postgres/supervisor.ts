@@ -7,9 +7,9 @@ import type { Account, Order, Report } from './orders.js'
 import { killOrphans, removeSharedMemory } from './remains.js'
 
 /*
- * A process of its own that owns the temporary folder and every process that works in it. It begins none
- * without an order and leaves when the channel to its parent closes, for whatever reason: stop(), exit,
- * Ctrl-C, SIGKILL. There is one way to clean up, and a parent that dies at any moment takes that way.
+ * A process of its own that owns the temporary folder and every process that uses it. It starts processes only on order,
+ * and cleans up and exits when the channel to its parent closes, for whatever reason: stop(), exit, Ctrl-C, SIGKILL. So
+ * there is only one way to clean up, and it works whenever the parent dies.
  */
 
 /** A Unix socket path holds 103 bytes on macOS, 107 on Linux; '/.s.PGSQL.65535' takes 15. */
@@ -18,7 +18,7 @@ const FOLDER_BYTES = 103 - 15
 const SHUTDOWN_MS = 20_000
 const SWEEP_MS = 5000
 
-const running = new Map<number, { child: ChildProcess; farewell: NodeJS.Signals | undefined }>()
+const running = new Map<number, { child: ChildProcess; stopSignal: NodeJS.Signals | undefined }>()
 const account = process.getuid?.() === 0 ? findAccount() : undefined
 let folder: string | undefined
 let leaving = false
@@ -28,11 +28,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 process.on('uncaughtException', (error) => {
   report({ report: 'fault', message: error.message })
   process.exitCode = 1
-  if (leaving) process.exit() // the cleaning itself failed
+  if (leaving) process.exit() // the cleanup itself failed
   leave()
 })
-process.on('message', obey)
-// A parent that died before the listeners stood closes the channel unheard.
+process.on('message', handle)
+// If the parent died before the listeners were added, no 'disconnect' event comes.
 if (process.connected) {
   folder = makeFolder()
   report({ report: 'ready', folder, account })
@@ -42,7 +42,7 @@ function report(message: Report): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }
 
-/** The root user may run neither initdb nor postgres: the server's own user does, or nobody. */
+/** The user for initdb and postgres, which refuse to run as root: `postgres`, else `nobody`. */
 function findAccount(): Account {
   for (const name of ['postgres', 'nobody']) {
     const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, name], { encoding: 'utf8' }))
@@ -51,7 +51,7 @@ function findAccount(): Account {
   return { uid: 65534, gid: 65534 }
 }
 
-/** TMPDIR may be too long for a socket, or lie where the server's user cannot look: then /tmp. */
+/** In TMPDIR; in /tmp if TMPDIR is too long for a socket or not readable for the server's user. */
 function makeFolder(): string {
   for (const base of [tmpdir(), '/tmp']) {
     const made = mkdtempSync(join(base, 'cm-'))
@@ -63,14 +63,14 @@ function makeFolder(): string {
   throw new Error(`neither ${tmpdir()} nor /tmp can hold a server: too long for a socket, or not readable`)
 }
 
-function obey(order: Order): void {
+function handle(order: Order): void {
   if (leaving) return
   switch (order.order) {
     case 'launch':
       launch(order)
       break
     case 'signal':
-      // A ChildProcess that has ended is never signalled: its number may belong to another by now.
+      // By the ChildProcess and not by its id: after its exit the id may belong to another process.
       running.get(order.id)?.child.kill(order.signal)
       break
     default:
@@ -78,13 +78,13 @@ function obey(order: Order): void {
   }
 }
 
-function launch({ id, file, args, log, as, farewell }: Order & { order: 'launch' }): void {
+function launch({ id, file, args, log, as, stopSignal }: Order & { order: 'launch' }): void {
   const output = openSync(log, 'a')
   const user = as === 'server' ? account : undefined
-  // A group of its own (detached): Ctrl-C does not reach it, and a tool dies together with its children.
+  // A process group of its own (detached): Ctrl-C does not reach it, and killing the group kills a tool with its children.
   const child = spawn(file, args, { cwd: folder, stdio: ['ignore', output, output], detached: true, ...user })
   closeSync(output)
-  running.set(id, { child, farewell })
+  running.set(id, { child, stopSignal })
   child.on('spawn', () => report({ report: 'launched', id, pid: child.pid as number }))
   child.on('error', (error) => ended(error.message))
   child.on('exit', (code, signal) => ended(code === 0 ? undefined : `exit status ${code ?? signal}`))
@@ -96,9 +96,9 @@ function launch({ id, file, args, log, as, farewell }: Order & { order: 'launch'
 async function leave(): Promise<void> {
   if (leaving) return
   leaving = true
-  for (const { child, farewell } of running.values()) {
-    if (farewell) child.kill(farewell)
-    child.kill('SIGCONT') // a stopped server would never see its farewell
+  for (const { child, stopSignal } of running.values()) {
+    if (stopSignal) child.kill(stopSignal)
+    child.kill('SIGCONT') // a stopped process would never receive the signal
   }
   for (const end = Date.now() + SHUTDOWN_MS; running.size > 0 && Date.now() < end; ) await sleep(5)
   for (const { child } of running.values()) killGroup(child)
@@ -113,5 +113,5 @@ async function leave(): Promise<void> {
 function killGroup(child: ChildProcess): void {
   try {
     if (child.pid) process.kill(-child.pid, 'SIGKILL')
-  } catch {} // it ended by itself
+  } catch {} // it has exited
 }

@@ -4,16 +4,16 @@ import type { Installation } from './installations.js'
 import type { Supervision } from './supervision.js'
 
 /**
- * A fresh data folder that servers are copied from, and the binaries that serve it. A copy takes a fifth of
- * the time of initdb, and no computing.
+ * A fresh data folder, which is copied for each server, and its binaries. A copy takes a fifth of the time of initdb, and
+ * hardly any CPU.
  */
 export class Template {
   readonly supervision: Supervision
   readonly #folder: string
-  /** Readable by the server's user. */
+  /** The bin folder, readable for the server's user. */
   readonly bindir: string
   readonly version: string
-  /** Of user postgres; undefined where nobody is asked for one. */
+  /** Password of user postgres; undefined if the servers ask for none. */
   readonly password: string | undefined
 
   private constructor(
@@ -30,8 +30,8 @@ export class Template {
   }
 
   /**
-   * Makes `folder`; the private copy of the binaries, where one is needed, is its neighbour `folder.postgres`.
-   * With a password everybody must give it (scram-sha-256), without one nobody is asked.
+   * Creates `folder`, and beside it `folder.postgres` if the binaries must be copied. With a password, every connection
+   * must give it (scram-sha-256); without one, servers ask for none.
    */
   static async make(
     supervision: Supervision,
@@ -64,8 +64,8 @@ export class Template {
 }
 
 /**
- * Returns a bin folder whose programs run as the server's user: the given one, or a private copy where that
- * user cannot read it (a checkout below a home of mode 700) or where its links can be made only in a copy.
+ * A bin folder whose programs run as the server's user: the given folder, or a private copy if that user cannot read the
+ * folder (e.g. below a home of mode 700) or the links of the package can be made only in a copy.
  */
 async function makeRunnable(supervision: Supervision, bindir: string, copy: string): Promise<string> {
   const native = dirname(bindir)
@@ -85,7 +85,7 @@ async function makeRunnable(supervision: Supervision, bindir: string, copy: stri
   return join(copy, 'native/bin')
 }
 
-/** Both load the libraries that the links lead to. */
+/** Runs both programs, which load their libraries by the links of the package. Rejects if one of them fails. */
 async function probe(supervision: Supervision, bindir: string): Promise<void> {
   await Promise.all(['initdb', 'postgres'].map((name) => supervision.run(join(bindir, name), ['--version'])))
 }
@@ -95,8 +95,8 @@ function linkList(packageFolder: string): string {
 }
 
 /**
- * A package file holds no symbolic links; the package lists them, and its postinstall, which npm may not have
- * run, makes them. This makes what is missing, where it may; `probe` tells whether the rest mattered.
+ * Makes the symbolic links that a package lists, since npm packages cannot hold links and npm may not have run the
+ * postinstall script. A link that cannot be made is skipped; `probe` shows whether it was needed.
  */
 function makeLinks(packageFolder: string): void {
   if (!existsSync(linkList(packageFolder))) return
@@ -106,6 +106,6 @@ function makeLinks(packageFolder: string): void {
   for (const { source, target } of links) {
     try {
       symlinkSync(relative(dirname(target), source), resolve(packageFolder, target))
-    } catch {} // it exists, or this folder is not ours to write to
+    } catch {} // the link exists, or the folder is not writable
   }
 }

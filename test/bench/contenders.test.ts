@@ -7,12 +7,12 @@ const pair = await ownPair(2)
 after(() => pair.stop())
 
 for (const contender of [copyman, pgCopyStreams]) {
-  test(`${contender.name} does the job between null ends, and its time, CPU and memory are told`, async () => {
+  test(`${contender.name} does the job between null ends, and its time, CPU and memory are measured`, async () => {
     const { wall, cpu, peakMib, elapsed, others } = await contender.run(pair.job(100, 4, 2))
     assert.ok(wall > 0 && wall < 60, `${wall}`)
     assert.ok(cpu > 0, `${cpu}`)
     assert.ok(elapsed > wall, `${elapsed}`)
-    // the kernel counts the machine's in hundredths
+    // the kernel counts the machine's CPU time in hundredths of a second
     assert.ok(process.platform !== 'linux' || others > -0.1, `${others}`)
     assert.ok(process.platform !== 'linux' || peakMib > 10, `${peakMib}`)
   })

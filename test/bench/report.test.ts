@@ -14,11 +14,11 @@ test('the median of an even number of values lies between the two in the middle'
   assert.deepEqual(spreadOf([3, 1, 2]), { median: 2, least: 1, greatest: 3 })
 })
 
-test('a ratio is that of values which were measured next to each other', () => {
+test('ratios are taken of values that were measured next to each other', () => {
   assert.deepEqual(pairedRatio([2, 9, 4], [1, 3, 4]), { median: 2, least: 1, greatest: 3 })
 })
 
-test('contenders run in turn, each round begins with another, and the first round does not count', async () => {
+test('contenders run in turn, each round begins with another contender, and the first round does not count', async () => {
   const order: string[] = []
   const run = (name: string) => async () => {
     order.push(name)
@@ -44,7 +44,7 @@ test('a bar that was not measured is not held', () => {
   assert.equal(atLeast('x', 2, 1.9, ' s').isHeld, false)
 })
 
-test('the page of results ends with the table of what was to be reached', () => {
+test('the page of results ends with the table of bars', () => {
   const page = resultsText(['2 cores'], 'npm run bench', [
     {
       title: 'Part',
@@ -72,7 +72,7 @@ test('a chart is an SVG with a name for each line, and keeps nothing alive', () 
   for (const text of ['Title', 'first', 'second']) assert.ok(svg.includes(text), text)
 })
 
-test('options that make no sense are refused by name', () => {
+test('illegal options are refused, and the error names them', () => {
   const sections = ['ring', 'real']
   assert.deepEqual(benchOptions([], sections), { rounds: 5, mib: 2048, only: sections })
   assert.throws(

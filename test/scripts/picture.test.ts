@@ -5,7 +5,7 @@ import { drawSvg } from '../../scripts/picture/svg.js'
 
 const shown = (screen: Screen): string[] => screen.rows.map((row) => row.map(({ text }) => text).join(''))
 
-test('a screen shows what was drawn last, however the text comes in pieces', () => {
+test('a screen shows the last text drawn, however the output is cut', () => {
   const sent =
     'one\r\n\u001b[1mtwo\u001b[22m\r\n\u001b[2A\u001b[2K\u001b[Gnew\u001b[K\u001b[E\u001b[G\u001b[Jend'
   const screen = new Screen()
@@ -13,7 +13,7 @@ test('a screen shows what was drawn last, however the text comes in pieces', () 
   assert.deepEqual(shown(screen), ['new', 'end'])
 })
 
-test('a picture has each run of a style once, with its colour, and escapes what XML obeys', () => {
+test('a picture has each run of one style as one text, with its colour, and escapes XML', () => {
   const screen = new Screen()
   screen.write('  \u001b[32ma<b\u001b[39m &c\u001b[1m!\u001b[22m')
   const svg = drawSvg(screen.rows, 'a & b')

@@ -10,13 +10,13 @@ const ROOT = new URL('../../../', import.meta.url)
 /** One program in a document. */
 export interface Sample {
   readonly text: string
-  /** What it prints, where a block `text` behind it says so. */
+  /** The expected output: the block `text` after the program, if there is one. */
   readonly prints: string | undefined
-  /** The servers that have the source's rows afterwards, where a comment `<!-- equal: db2 -->` before it says so. */
+  /** The servers that must have the source's rows afterwards: those of a comment `<!-- equal: 2 3 -->` before the program. */
   readonly equal: readonly number[]
 }
 
-/** The programs of a document, and the modules that they load: blocks whose first line is `// name.js`. */
+/** The programs of a document, and the modules that they import: blocks whose first line is `// name.js`. */
 export const samplesOf = (markdown: string): { programs: Sample[]; modules: Map<string, string> } => {
   const programs: Sample[] = []
   const modules = new Map<string, string>()
@@ -31,7 +31,7 @@ export const samplesOf = (markdown: string): { programs: Sample[]; modules: Map<
   return { programs, modules }
 }
 
-/** A program as it stands, with the package and the servers that are here: db1 is the source. */
+/** The program, with the package under test and the servers of the fleet: db1 is the source. */
 const asRunnable = (sample: string, fleet: Fleet): string => {
   const urls: Record<string, string> = {}
   fleet.all.forEach(({ url }, i) => {
@@ -49,8 +49,8 @@ const asRunnable = (sample: string, fleet: Fleet): string => {
 }
 
 /**
- * Runs a program in a folder of its own, with these files, to its end.
- * @returns what it printed; fails unless its status is 0
+ * Runs a program to its end, in a new folder that holds these files.
+ * @returns the output; fails unless the exit status is 0
  */
 export const runSample = async (
   text: string,
@@ -74,7 +74,7 @@ export const runSample = async (
   }
 }
 
-/** The table `events` that samples read, on all servers, with rows on the source; and its rows as CSV. */
+/** Creates the table `events` that samples read, on all servers, with rows on the source. @returns the rows as CSV */
 export const makeEvents = async (fleet: Fleet): Promise<string> => {
   await fleet.everywhere('CREATE TABLE events (id int, at timestamptz, what text)')
   await fleet.source.query(

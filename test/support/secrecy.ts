@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 
-/** Everything that shows of a value: to people, to loggers, to whoever follows its causes. */
+/** All texts that a value can produce: as a string, as JSON, by inspect with hidden fields, and those of its causes. */
 export const show = (value: unknown): string => {
   const seen = new Set<unknown>()
   const texts: string[] = []
@@ -32,7 +32,7 @@ const asJson = (value: unknown): string => {
   }
 }
 
-/** What other users of the machine see of this process and its threads. */
+/** The titles, arguments and thread names that other users of the machine see of this process. */
 export const processList = (): string => {
   const texts = [process.title, process.argv.join(' '), process.execArgv.join(' ')]
   if (process.platform === 'linux') {
@@ -43,7 +43,7 @@ export const processList = (): string => {
   return texts.join('\n')
 }
 
-/** Remembers what this process and its workers write, and its warnings, until it is asked. */
+/** Records the output of this process and its workers, and the warnings, until `stop()` returns them. */
 export const listenToOutput = (): { stop(): string } => {
   const texts: string[] = []
   const streams = [process.stdout, process.stderr]
@@ -66,7 +66,7 @@ export const listenToOutput = (): { stop(): string } => {
   }
 }
 
-/** Fails where any of the secrets shows, and says where but not what. */
+/** Fails if the text shows one of the secrets. The message says where, without the secret. */
 export const assertSecret = (secrets: readonly string[], text: string, where: string): void => {
   for (const secret of secrets)
     for (const form of [

@@ -5,13 +5,13 @@ const given = process.env.COPYMAN_SEED
 /** The seed of every random test in this process: COPYMAN_SEED, or a new one. */
 export const SEED = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given)
 
-/** How fast-check is to run: with the printed seed, so that a failure can be run again. */
+/** Parameters for fast-check. Prints the seed, so that a failure can be repeated. */
 export const seeded = (t: TestContext, numRuns: number): { seed: number; numRuns: number } => {
   t.diagnostic(`COPYMAN_SEED=${SEED}`)
   return { seed: SEED, numRuns }
 }
 
-/** Numbers from 0 to below 1 that depend on the seed alone (mulberry32). */
+/** Pseudo-random numbers from 0 to below 1, decided by the seed alone (mulberry32). */
 export const randomFrom = (seed: number): (() => number) => {
   let state = seed | 0
   return () => {

@@ -8,7 +8,7 @@ const SIZE = '4m'
 
 const mounted: string[] = []
 
-/** To be called when the servers have ended: nothing is open on the disks then. */
+/** Unmounts all small disks. Call it after the servers have stopped, when no file on the disks is open. */
 export const unmountSmallDisks = (): void => {
   for (const folder of mounted.splice(0)) {
     spawnSync('umount', ['-l', folder])
@@ -18,9 +18,9 @@ export const unmountSmallDisks = (): void => {
 
 /** A disk of 4 MiB for tables of one server of a test file. */
 export interface SmallDisk {
-  /** Why this machine has none: only root may mount one. */
+  /** Why this machine cannot have one, e.g. since only root may mount it; undefined if it can. */
   readonly unless: string | undefined
-  /** Moves an empty table there. */
+  /** Moves an empty table to the disk. */
   holdTable(server: Server, table: string): Promise<void>
 }
 

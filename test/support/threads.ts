@@ -1,9 +1,9 @@
 import type { Worker } from 'node:worker_threads'
 
-/** The worker threads that this process starts while they are watched, in that order, exited ones included. */
+/** The worker threads that this process starts until `stop()`, in order, exited threads included. */
 export interface Threads {
   readonly started: readonly Worker[]
-  /** Those that have not exited. */
+  /** The threads that have not exited. */
   readonly running: readonly Worker[]
   stop(): void
 }

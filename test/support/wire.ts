@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** A wire message; `length` is what its header says, when that is not the truth. */
+/** A wire message. `length` replaces the true length in its header. */
 export const message = (type: string, body: Uint8Array | string = '', length?: number): Buffer => {
   const bytes = Buffer.from(body)
   const header = Buffer.alloc(5, type, 'latin1')
@@ -27,7 +27,7 @@ export const wireOf = (items: readonly WireItem[]): Buffer =>
 export const rowsIn = (items: readonly WireItem[]): Buffer[] =>
   items.filter(({ isRow }) => isRow).map(({ bytes }) => bytes)
 
-/** Where each row ends in the payload of all rows. */
+/** The end of each row in the payload of all rows. */
 export const rowEnds = (rows: readonly Uint8Array[]): number[] => {
   let end = 0
   return rows.map((row) => {
@@ -36,14 +36,14 @@ export const rowEnds = (rows: readonly Uint8Array[]): number[] => {
   })
 }
 
-/** Bytes that differ from place to place and among which the letter of a CopyData header is common. */
+/** Bytes that change from place to place, with many copies of the letter of a CopyData header. */
 const filled = (bytes: number, first: number): Buffer => {
   const payload = Buffer.allocUnsafe(bytes)
   for (let at = 0; at < bytes; at += 1) payload[at] = at % 5 === 0 ? 0x64 : first + at * 7
   return payload
 }
 
-/** A row of 0 to `largest` bytes; small ones are common, the sizes in `sizes` too. */
+/** A row of 0 to `largest` bytes. Small rows and the sizes in `sizes` are frequent. */
 export const row = (largest: number, sizes: readonly number[]): fc.Arbitrary<WireItem> =>
   fc
     .tuple(
@@ -56,7 +56,7 @@ export const row = (largest: number, sizes: readonly number[]): fc.Arbitrary<Wir
     )
     .map(([bytes, first]) => ({ isRow: true, bytes: filled(bytes, first) }))
 
-/** What a server may send among the rows: a notice, a changed parameter, a notification. */
+/** A message that a server may send among the rows: a notice, a changed parameter, a notification. */
 const aside: fc.Arbitrary<WireItem> = fc
   .tuple(fc.constantFrom('N', 'S', 'A'), fc.nat(60))
   .map(([type, bytes]) => {
@@ -68,6 +68,6 @@ const aside: fc.Arbitrary<WireItem> = fc
 export const items = (most: number, largest: number, sizes: readonly number[]): fc.Arbitrary<WireItem[]> =>
   fc.array(fc.oneof({ weight: 6, arbitrary: row(largest, sizes) }, { weight: 1, arbitrary: aside }), {
     maxLength: most,
-    // without it fast-check stays near 10
+    // without this, fast-check makes about 10
     size: 'max',
   })

@@ -8,6 +8,7 @@ import { CopyCommand, type CopyProtocol } from '../../shared/session/copy-comman
 import { onServerEvents, type ServerEvent } from '../../shared/session/server-events.js'
 import type { StatementSession } from '../../shared/session/session.js'
 import { RAW_TYPES } from '../../shared/session/session.js'
+import { MAX_MS } from '../../shared/session/step-deadlines.js'
 import { sessionFault } from '../../shared/wire/server-error.js'
 
 /** pg's client as it is, beyond its types. */
@@ -27,7 +28,6 @@ export interface ClientState {
   readonly isolation: string
 }
 
-const MAX_MS = 2 ** 31 - 1
 const FAILED_TRANSACTION = '25P02'
 
 /** Settings without which the same bytes do not mean the same: name, whether a value will do, what to set. */

@@ -10,31 +10,34 @@ import { connectionTls } from './tls.js'
 import type { TlsParameters } from './tls-parameters.js'
 import { readUrl } from './url.js'
 
-/** A URL, a libpq keyword string such as `host=a dbname=app`, or pg's own config. Missing parts come from PG*. */
+/** A URL, a libpq keyword string, e.g. `host=a dbname=app`, or pg's own config. Missing parts come from PG* variables. */
 export type ConnectionInput = string | ConnectionConfig
 
-/** pg's config, with libpq's words for encryption where pg's `ssl` is not used. Functions but `password` are refused. */
+/** pg's config, plus libpq's parameters. Functions are refused, except `password`. */
 export type ConnectionConfig = ClientConfig &
   TlsParameters & {
-    /** Where to connect instead of looking up `host`, which stays the name that the server's certificate must bear. */
+    /** The address to connect to, instead of looking up `host`. The server's certificate must still name `host`. */
     readonly hostaddr?: string
-    /** The section of the service file that has what is missing here. */
+    /** The section of the service file that supplies the parameters missing here. */
     readonly service?: string
     /** The password file to read instead of ~/.pgpass. */
     readonly passfile?: string
-    /** How many seconds connecting may take, where that is less than the deadline; 0 is off. */
+    /** How many seconds connecting may take, within `deadlines.connect`. Default: PGCONNECT_TIMEOUT; 0: only the deadline counts. */
     readonly connect_timeout?: number | string
   }
 
-/** A connection that was checked. `password` is asked for when it is needed: a function may give a token that expires. */
+/** A checked connection. `resolve` calls a `password` function as late as possible, since its token may expire. */
 export interface CheckedConnection {
-  /** Plain data for a worker. @throws CopyError COPY_OPTION when a `password` function gives no string; what it throws */
+  /**
+   * Plain data for a worker.
+   * @throws CopyError COPY_OPTION when a `password` function returns no string; any error that the function throws
+   */
   resolve(): Promise<ConnectionParameters>
 }
 
 /**
- * Checks what the user gave and makes plain data of it, on the main thread: parts that are missing come from the
- * environment as with pg and libpq, and a `password` function is called here, since functions cannot be posted.
+ * Checks the user's input and turns it into plain data, on the main thread. Missing parts come from the environment, as
+ * with pg and libpq. A `password` function is called here, since functions cannot be posted to a worker.
  * @throws CopyError COPY_OPTION that names the option and never quotes a value that may be a password
  */
 export const checkConnection = (input: ConnectionInput, option: string): CheckedConnection => {
@@ -51,7 +54,7 @@ export const checkConnection = (input: ConnectionInput, option: string): Checked
   }
   const address = config.hostaddr || env.PGHOSTADDR
   const named = config.host || env.PGHOST
-  // an empty name would have the certificate of `localhost` accepted
+  // with an empty name, Node would accept a certificate for `localhost`
   const host = (address && named?.startsWith('/') ? address : named) || address || 'localhost'
   const data = {
     host,
@@ -75,23 +78,25 @@ export const checkConnection = (input: ConnectionInput, option: string): Checked
   }
 }
 
-const connectLimit = ({ connect_timeout: given }: ConnectionConfig, option: string): object => {
-  const [value, by] =
-    present({ given }).given === undefined
-      ? [process.env.PGCONNECT_TIMEOUT, 'PGCONNECT_TIMEOUT']
-      : [given, `${option}: connect_timeout`]
+const connectLimit = (
+  { connect_timeout: given }: ConnectionConfig,
+  option: string,
+): { connectMs?: number } => {
+  const isGiven = given !== undefined && given !== null && given !== ''
+  const value = isGiven ? given : process.env.PGCONNECT_TIMEOUT
   if (value === undefined || value === '') return {}
   const seconds = Number(value)
   if (!Number.isInteger(seconds)) {
+    const name = isGiven ? `${option}: connect_timeout` : 'PGCONNECT_TIMEOUT'
     throw new CopyError(
       'COPY_OPTION',
-      `${by} must be a whole number of seconds, not ${JSON.stringify(value)}`,
+      `${name} must be a whole number of seconds, not ${JSON.stringify(value)}`,
     )
   }
   return seconds > 0 ? { connectMs: seconds * 1000 } : {}
 }
 
-/** Without what was not given. */
+/** The config without its empty fields. */
 const present = <T extends object>(config: T): Partial<T> =>
   Object.fromEntries(
     Object.entries(config).filter(([, value]) => value !== undefined && value !== null && value !== ''),
@@ -129,10 +134,10 @@ const fromKeywords = (text: string, option: string): ConnectionConfig => {
   let before = ''
   for (const [keyword, value] of parseKeywords(text, option)) {
     if (before === 'password' && fieldOf(keyword) === undefined) {
-      // it may be the rest of a password with a space in it
+      // not quoted: it may be the rest of a password that contains a space
       throw new CopyError(
         'COPY_OPTION',
-        `${option}: what follows password is no keyword; spaces need quotes: '…'`,
+        `${option}: the text after password is no keyword; a value with spaces needs quotes: '…'`,
       )
     }
     before = keyword

@@ -3,7 +3,7 @@ import { CopyError } from '../../shared/errors/errors.js'
 /**
  * Parses libpq's `keyword=value` connection string (PostgreSQL manual, 34.1.1.1): values may be quoted with ' and
  * escaped with a backslash, and spaces around = are allowed. pg itself misreads such strings as a database name.
- * @throws CopyError COPY_OPTION that says where the string is wrong and quotes no value, since it may be a password
+ * @throws CopyError COPY_OPTION with the position of the mistake, and without any value, since a value may be a password
  */
 export const parseKeywords = (text: string, option: string): Map<string, string> => {
   const found = new Map<string, string>()

@@ -1,6 +1,6 @@
 import { isTlsParameter, TLS_PARAMETERS } from './tls-parameters.js'
 
-/** libpq's keywords that mean what a part of pg's config means, or that have a part of their own. */
+/** libpq's keyword → the field of ConnectionConfig with the same meaning. */
 const FIELDS: Readonly<Record<string, string>> = {
   host: 'host',
   hostaddr: 'hostaddr',
@@ -16,12 +16,15 @@ const FIELDS: Readonly<Record<string, string>> = {
   options: 'options',
 }
 
-/** Every keyword that is known, in connection strings, services and behind the ? of URLs. */
+/** All keywords that connection strings, services and the query of a URL may contain. */
 export const CONNECTION_PARAMETERS: readonly string[] = [...Object.keys(FIELDS), ...TLS_PARAMETERS]
 
-/** What an object for a connection may have, besides what only pg knows. */
+/** All fields that a connection given as an object may have, besides fields that only pg knows. */
 export const CONNECTION_FIELDS: readonly string[] = [...Object.values(FIELDS), ...TLS_PARAMETERS, 'ssl']
 
-/** What it is called in a config; undefined when it is unknown. Those of TLS that are refused are refused there, in words. */
+/**
+ * The field of a keyword; undefined for an unknown keyword. Unsupported TLS parameters have a field as well:
+ * readTlsParameters refuses them with a reason.
+ */
 export const fieldOf = (keyword: string): string | undefined =>
   isTlsParameter(keyword) ? keyword : Object.hasOwn(FIELDS, keyword) ? FIELDS[keyword] : undefined

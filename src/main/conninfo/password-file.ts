@@ -2,60 +2,55 @@ import { readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** For whom a password is wanted. */
-export interface PasswordWanted {
-  /** As it was given, else the address. */
+/** The connection that needs a password. */
+export interface PasswordRequest {
+  /** The host as the user gave it, else the address. */
   readonly host: string
   readonly port: number
   readonly database: string
   readonly user: string
 }
 
-/** What a password file came to. */
+/** The result of the search in a password file. */
 export interface FoundPassword {
   readonly password?: string
-  /** What to say if the server does not let us in: never the password. */
+  /** Added to the error text if the server refuses the login. It never holds the password. */
   readonly note?: string
 }
 
-/** Readable by the group or by others: anybody may have read the passwords, and libpq takes none of them. */
+/** Permissions of the group and of others: libpq ignores a password file that has any of these. */
 const OPEN_TO_OTHERS = 0o077
 
-/** What libpq was built to take for the local server's sockets: in the file they are `localhost`. */
+/** libpq's usual socket directories, which depend on how it was built. In a password file they are called `localhost`. */
 const SOCKET_FOLDERS = ['/tmp', '/var/run/postgresql', '/run/postgresql']
 
-/** Five fields; a backslash takes the next character as it stands. */
+/** Five fields; a backslash escapes the next character. */
 const LINE = /^((?:\\.|[^\\:])*):((?:\\.|[^\\:])*):((?:\\.|[^\\:])*):((?:\\.|[^\\:])*):(.*)$/
 
 /**
- * Looks a password up as libpq does (PostgreSQL manual, "The Password File"): the first line that fits counts.
- * @param path what `passfile` names; else PGPASSFILE, else ~/.pgpass
+ * Looks a password up as libpq does (PostgreSQL manual, "The Password File"): the first matching line counts.
+ * @param path the file that `passfile` names; default: PGPASSFILE, else ~/.pgpass
  */
 export const findPassword = async (
   path: string | undefined,
-  wanted: PasswordWanted,
+  request: PasswordRequest,
 ): Promise<FoundPassword> => {
   const file = path || process.env.PGPASSFILE || usualFile()
   let text: string
   try {
-    const { mode, isPlain } = await look(file)
-    if (!isPlain) return { note: `${file} is not read for passwords: it is no plain file` }
-    if (process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0)
+    const found = await stat(file)
+    if (!found.isFile()) return { note: `${file} is not read for passwords: it is no plain file` }
+    if (process.platform !== 'win32' && (found.mode & OPEN_TO_OTHERS) !== 0)
       return { note: `${file} is not read for passwords, since others may read it: chmod 600 ${file}` }
     text = await readFile(file, 'utf8')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     return code === 'ENOENT' ? {} : { note: `${file} cannot be read for passwords: ${code}` }
   }
-  const password = passwordIn(text, wanted)
+  const password = passwordIn(text, request)
   return password === undefined
-    ? { note: `${file} has no line for it` }
+    ? { note: `${file} has no line for this connection` }
     : { password, note: `the password came from ${file}` }
-}
-
-const look = async (file: string): Promise<{ mode: number; isPlain: boolean }> => {
-  const found = await stat(file)
-  return { mode: found.mode, isPlain: found.isFile() }
 }
 
 const usualFile = (): string =>
@@ -63,20 +58,21 @@ const usualFile = (): string =>
     ? join(process.env.APPDATA ?? homedir(), 'postgresql', 'pgpass.conf')
     : join(homedir(), '.pgpass')
 
-/** The password of the first line that fits. */
+/** The password of the first matching line. */
 export const passwordIn = (
   text: string,
-  { host, port, database, user }: PasswordWanted,
+  { host, port, database, user }: PasswordRequest,
 ): string | undefined => {
   const wanted = [SOCKET_FOLDERS.includes(host) ? 'localhost' : host, String(port), database, user]
   for (const raw of text.split('\n')) {
     const line = raw.replace(/\r+$/, '')
-    const fields = line.startsWith('#') ? null : LINE.exec(line)?.slice(1)
-    const [password, ...place] = [fields?.[4], ...(fields?.slice(0, 4) ?? [])]
-    const fits = place.length === 4 && place.every((field, i) => field === '*' || plain(field) === wanted[i])
-    if (fits && password) return plain(password)
+    const fields = line.startsWith('#') ? undefined : LINE.exec(line)?.slice(1)
+    if (fields === undefined) continue
+    const password = fields[4]
+    const matches = wanted.every((value, i) => fields[i] === '*' || unescaped(fields[i]) === value)
+    if (matches && password) return unescaped(password)
   }
   return undefined
 }
 
-const plain = (field = ''): string => field.replace(/\\(.)/g, '$1')
+const unescaped = (field = ''): string => field.replace(/\\(.)/g, '$1')

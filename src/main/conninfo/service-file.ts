@@ -5,24 +5,26 @@ import { CopyError } from '../../shared/errors/errors.js'
 
 /**
  * The keywords of a service, as libpq finds them (PostgreSQL manual, "The Connection Service File"): in the file that
- * PGSERVICEFILE names, or in ~/.pg_service.conf, or else in pg_service.conf of PGSYSCONFDIR.
- * @param by what asked for it, such as `--to a: service`
- * @throws CopyError COPY_OPTION when no file has it, or a line of it is none. It quotes no value
+ * PGSERVICEFILE names, by default ~/.pg_service.conf, and then in pg_service.conf of PGSYSCONFDIR.
+ * @param by the option that names the service, e.g. `--to a: service`
+ * @throws CopyError COPY_OPTION when no file defines the service, or one of its lines is malformed. It quotes no value
  */
 export const readService = (name: string, by: string): Map<string, string> => {
-  const wrong = (sentence: string): CopyError => new CopyError('COPY_OPTION', `${by} ${sentence}`)
-  const looked: string[] = []
+  const serviceError = (sentence: string): CopyError => new CopyError('COPY_OPTION', `${by} ${sentence}`)
+  const searched: string[] = []
   for (const path of places()) {
-    const text = read(path, wrong)
+    const text = read(path, serviceError)
     if (text === undefined) {
-      looked.push(`${path}, which is not there`)
+      searched.push(`${path}, which is not there`)
       continue
     }
-    const found = sectionOf(text, name, (line, why) => wrong(`${path}, line ${line}: ${why}`))
+    const found = sectionOf(text, name, (line, why) => serviceError(`${path}, line ${line}: ${why}`))
     if (found !== undefined) return found
-    looked.push(path)
+    searched.push(path)
   }
-  throw wrong(`names no service that is defined: there is no [${name}] in ${looked.join(', nor in ')}`)
+  throw serviceError(
+    `names no service that is defined: there is no [${name}] in ${searched.join(', nor in ')}`,
+  )
 }
 
 const places = (): string[] => {
@@ -34,36 +36,36 @@ const places = (): string[] => {
   return [PGSERVICEFILE || own, ...(PGSYSCONFDIR ? [join(PGSYSCONFDIR, 'pg_service.conf')] : [])]
 }
 
-const read = (path: string, wrong: (sentence: string) => CopyError): string | undefined => {
+const read = (path: string, serviceError: (sentence: string) => CopyError): string | undefined => {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return undefined
-    throw wrong(`is looked for in ${path}, which cannot be read: ${code}`)
+    throw serviceError(`is looked for in ${path}, which cannot be read: ${code}`)
   }
 }
 
 const sectionOf = (
   text: string,
   name: string,
-  wrong: (line: number, why: string) => CopyError,
+  lineError: (line: number, why: string) => CopyError,
 ): Map<string, string> | undefined => {
   let found: Map<string, string> | undefined
   for (const [i, raw] of text.split('\n').entries()) {
     const line = raw.trim()
     if (line === '' || line.startsWith('#')) continue
     if (line.startsWith('[')) {
-      // the first section of that name counts, and it ends where the next one begins
+      // the first section of that name counts; it ends where the next section begins
       if (found !== undefined) return found
       if (line === `[${name}]`) found = new Map()
       continue
     }
     if (found === undefined) continue
     const at = line.indexOf('=')
-    if (at < 1) throw wrong(i + 1, 'keyword=value is expected')
+    if (at < 1) throw lineError(i + 1, 'keyword=value is expected')
     const keyword = line.slice(0, at)
-    if (keyword === 'service') throw wrong(i + 1, 'a service cannot name another one')
+    if (keyword === 'service') throw lineError(i + 1, 'a service cannot name another service')
     if (!found.has(keyword)) found.set(keyword, line.slice(at + 1))
   }
   return found

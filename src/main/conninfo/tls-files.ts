@@ -5,14 +5,14 @@ import { type ConnectionOptions, createSecureContext } from 'node:tls'
 import { CopyError } from '../../shared/errors/errors.js'
 import type { GivenParameter, GivenParameters } from './tls-parameters.js'
 
-/** Where libpq looks for what is not named. */
-const folder = (): string =>
+/** The folder of libpq's default files. */
+const defaultFolder = (): string =>
   process.platform === 'win32'
     ? join(process.env.APPDATA ?? homedir(), 'postgresql')
     : join(homedir(), '.postgresql')
 
-/** Stands for the authorities that node trusts. */
-const SYSTEM = 'system'
+/** The value of `sslrootcert` that stands for the authorities that Node trusts. */
+export const SYSTEM = 'system'
 
 export interface TlsFiles {
   readonly options: ConnectionOptions
@@ -21,58 +21,71 @@ export interface TlsFiles {
 }
 
 /**
- * Reads certificates and key: the files that were named, which must be there, or libpq's usual ones where they are.
- * @throws CopyError COPY_OPTION that names the file and what is wrong with it, and quotes nothing of it
+ * Reads the certificates and the key: files that the user names must exist, libpq's default files need not.
+ * @throws CopyError COPY_OPTION that names the file and the problem, and quotes nothing of the file
  */
-export const readTlsFiles = (words: GivenParameters, option: string): TlsFiles => {
-  const find = (asked: GivenParameter | undefined, usual: string): Found | undefined => {
-    if (asked !== undefined) return { path: asked.value, by: `${option}: ${asked.by}` }
-    const path = join(folder(), usual)
+export const readTlsFiles = (parameters: GivenParameters, option: string): TlsFiles => {
+  const { root, revoked, certificate, key } = findFiles(parameters, option)
+  const options: ConnectionOptions = {
+    ...(root && { ca: read(root, 'CERTIFICATE') }),
+    ...(revoked && { crl: read(revoked, 'X509 CRL') }),
+    ...(certificate && { cert: read(certificate, 'CERTIFICATE') }),
+    ...(key && { key: read(key, 'PRIVATE KEY') }),
+    ...(parameters.sslpassword && { passphrase: parameters.sslpassword.value }),
+  }
+  try {
+    createSecureContext(options)
+  } catch (error) {
+    const paths = [root, revoked, certificate, key].flatMap((file) => (file === undefined ? [] : [file.path]))
+    // not as a cause: no object that has held the key leaves this function
+    throw new CopyError(
+      'COPY_OPTION',
+      `${option}: ${paths.join(', ')} cannot be used: ${(error as Error).message}`,
+    )
+  }
+  return { options, hasAuthorities: parameters.sslrootcert?.value === SYSTEM || root !== undefined }
+}
+
+interface TlsFile {
+  readonly path: string
+  /** The option or variable that names the file, for error texts. */
+  readonly by: string
+}
+
+interface FoundFiles {
+  readonly root?: TlsFile | undefined
+  readonly revoked?: TlsFile | undefined
+  readonly certificate?: TlsFile | undefined
+  readonly key?: TlsFile | undefined
+}
+
+/** Finds the files, and refuses a certificate without a key, a key without a certificate, and a key that others can read. */
+const findFiles = (parameters: GivenParameters, option: string): FoundFiles => {
+  const find = (parameter: GivenParameter | undefined, defaultName: string): TlsFile | undefined => {
+    if (parameter !== undefined) return { path: parameter.value, by: `${option}: ${parameter.by}` }
+    const path = join(defaultFolder(), defaultName)
     return existsSync(path) ? { path, by: option } : undefined
   }
-  const isSystem = words.sslrootcert?.value === SYSTEM
-  const root = isSystem ? undefined : find(words.sslrootcert, 'root.crt')
-  // revoked certificates are looked up only where certificates are checked
-  const revoked = root && find(words.sslcrl, 'root.crl')
-  const certificate = find(words.sslcert, 'postgresql.crt')
-  const key = certificate && find(words.sslkey, 'postgresql.key')
+  const { sslrootcert, sslcrl, sslcert, sslkey } = parameters
+  const root = sslrootcert?.value === SYSTEM ? undefined : find(sslrootcert, 'root.crt')
+  // revoked certificates count only where certificates are checked
+  const revoked = root && find(sslcrl, 'root.crl')
+  const certificate = find(sslcert, 'postgresql.crt')
+  const key = certificate && find(sslkey, 'postgresql.key')
   if (certificate !== undefined && key === undefined) {
     throw new CopyError(
       'COPY_OPTION',
       `${certificate.by} ${certificate.path} has no key: sslkey names its file`,
     )
   }
-  if (certificate === undefined && words.sslkey !== undefined) {
-    throw new CopyError('COPY_OPTION', `${option}: ${words.sslkey.by} is given, but no sslcert`)
+  if (certificate === undefined && sslkey !== undefined) {
+    throw new CopyError('COPY_OPTION', `${option}: ${sslkey.by} is given, but no sslcert`)
   }
   if (key !== undefined) refuseOpenKey(key)
-  const options: ConnectionOptions = {
-    ...(root && { ca: read(root, 'CERTIFICATE') }),
-    ...(revoked && { crl: read(revoked, 'X509 CRL') }),
-    ...(certificate && { cert: read(certificate, 'CERTIFICATE') }),
-    ...(key && { key: read(key, 'PRIVATE KEY') }),
-    ...(words.sslpassword && { passphrase: words.sslpassword.value }),
-  }
-  try {
-    createSecureContext(options)
-  } catch (error) {
-    const files = [root, revoked, certificate, key].flatMap((file) => (file === undefined ? [] : [file.path]))
-    // not as a cause: nothing that held the key leaves this place
-    throw new CopyError(
-      'COPY_OPTION',
-      `${option}: ${files.join(', ')} cannot be used: ${(error as Error).message}`,
-    )
-  }
-  return { options, hasAuthorities: isSystem || root !== undefined }
+  return { root, revoked, certificate, key }
 }
 
-interface Found {
-  readonly path: string
-  /** Who names it, for error texts. */
-  readonly by: string
-}
-
-const read = ({ path, by }: Found, kind: string): string => {
+const read = ({ path, by }: TlsFile, kind: string): string => {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -83,8 +96,8 @@ const read = ({ path, by }: Found, kind: string): string => {
   throw new CopyError('COPY_OPTION', `${by}: ${path} holds no ${kind} in PEM format`)
 }
 
-/** libpq's rule: a key is its owner's alone, or root's and a group's. */
-const refuseOpenKey = ({ path, by }: Found): void => {
+/** libpq's rule: only its owner may read a key; if root owns the key, a group may read it too. */
+const refuseOpenKey = ({ path, by }: TlsFile): void => {
   if (process.platform === 'win32' || !existsSync(path)) return
   const { mode, uid } = statSync(path)
   const tooOpen = uid === 0 && process.getuid?.() !== 0 ? 0o027 : 0o077

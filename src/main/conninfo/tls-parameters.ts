@@ -1,6 +1,6 @@
 import { CopyError } from '../../shared/errors/errors.js'
 
-/** libpq's words for encryption and authentication, by which docs/connections.md explains them → their variable. */
+/** libpq's parameters for encryption and authentication, explained in docs/connections.md → their environment variable. */
 const ENVIRONMENT = {
   sslmode: 'PGSSLMODE',
   sslrootcert: 'PGSSLROOTCERT',
@@ -18,7 +18,7 @@ const ENVIRONMENT = {
   sslcompression: 'PGSSLCOMPRESSION',
 } as const
 
-/** What libpq would do for these and copyman cannot; to ignore them would be less safe than was asked for. */
+/** Parameters that copyman does not support. To ignore them would be less safe than the user asked for. */
 const UNSUPPORTED = {
   sslcrldir: 'PGSSLCRLDIR',
   sslcertmode: 'PGSSLCERTMODE',
@@ -27,61 +27,68 @@ const UNSUPPORTED = {
   requirepeer: 'PGREQUIREPEER',
 } as const
 
-const VALUES: { readonly [W in TlsParameter]?: readonly string[] } = {
+/** The legal values of the parameters that have a fixed set. */
+const VALUES: { readonly [P in TlsParameter]?: readonly string[] } = {
   sslmode: ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'],
   sslsni: ['0', '1'],
   sslnegotiation: ['postgres', 'direct'],
   ssl_min_protocol_version: ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'],
   ssl_max_protocol_version: ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'],
   channel_binding: ['disable', 'prefer', 'require'],
-  // Kerberos is never offered by us: `prefer` does without where there is none
+  // copyman never offers Kerberos, which `prefer` permits
   gssencmode: ['disable', 'prefer'],
-  // nothing is ever compressed, which nobody has to fear
+  // copyman never compresses, whatever the value: both values are safe
   sslcompression: ['0', '1'],
 }
 
 export type TlsParameter = keyof typeof ENVIRONMENT
 
-/** libpq's words for encryption and authentication, explained in docs/connections.md. Not together with pg's `ssl`. */
-export type TlsParameters = { readonly [W in TlsParameter]?: string }
+/**
+ * libpq's parameters for encryption and authentication, explained in docs/connections.md. With pg's `ssl`, only
+ * `sslnegotiation`, `sslcompression` and the parameters that do not begin with `ssl` are allowed.
+ */
+export type TlsParameters = { readonly [P in TlsParameter]?: string }
 
 export const TLS_PARAMETERS = Object.keys(ENVIRONMENT) as readonly TlsParameter[]
 
 export const isTlsParameter = (name: string): name is TlsParameter =>
   Object.hasOwn(ENVIRONMENT, name) || Object.hasOwn(UNSUPPORTED, name)
 
-/** What was asked for, and by what name: the option's own, or that of a variable. */
+/** The value of a parameter, and the name by which the user gave it: the parameter's own, or that of a variable. */
 export interface GivenParameter {
   readonly value: string
   readonly by: string
 }
 
-export type GivenParameters = { readonly [W in TlsParameter]?: GivenParameter }
+export type GivenParameters = { readonly [P in TlsParameter]?: GivenParameter }
 
 /**
- * Reads the words out of what a user gave for a connection, and the environment for those that are missing.
- * @throws CopyError COPY_OPTION for a word that is not supported, or a value that it cannot have
+ * Reads the TLS parameters of a connection, and the environment for those that are missing.
+ * @returns `given`: parameters of the connection itself; `all`: these and those of the environment
+ * @throws CopyError COPY_OPTION for a parameter that is not supported, or an illegal value
  */
 export const readTlsParameters = (
   given: Readonly<Record<string, unknown>>,
   option: string,
 ): { given: GivenParameters; all: GivenParameters } => {
   const { env } = process
-  for (const [word, variable] of Object.entries(UNSUPPORTED)) {
-    const by = isGiven(given[word])
-      ? `${option}: ${word}`
+  for (const [name, variable] of Object.entries(UNSUPPORTED)) {
+    const by = isGiven(given[name])
+      ? `${option}: ${name}`
       : variable !== undefined && env[variable] && variable
     if (by) throw new CopyError('COPY_OPTION', `${by} is not supported; see docs/connections.md`)
   }
-  const own: { [W in TlsParameter]?: GivenParameter } = {}
-  const all: { [W in TlsParameter]?: GivenParameter } = {}
-  for (const word of TLS_PARAMETERS) {
-    const variable = ENVIRONMENT[word]
+  const own: { [P in TlsParameter]?: GivenParameter } = {}
+  const all: { [P in TlsParameter]?: GivenParameter } = {}
+  for (const name of TLS_PARAMETERS) {
+    const variable = ENVIRONMENT[name]
     const fallback = variable && env[variable]
-    if (isGiven(given[word])) {
-      own[word] = all[word] = { value: check(word, given[word], `${option}: ${word}`), by: word }
+    if (isGiven(given[name])) {
+      const parameter = { value: check(name, given[name], `${option}: ${name}`), by: name }
+      own[name] = parameter
+      all[name] = parameter
     } else if (variable !== undefined && isGiven(fallback)) {
-      all[word] = { value: check(word, fallback, variable), by: variable }
+      all[name] = { value: check(name, fallback, variable), by: variable }
     }
   }
   return { given: own, all }
@@ -89,11 +96,11 @@ export const readTlsParameters = (
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
 
-const check = (word: TlsParameter, value: unknown, by: string): string => {
+const check = (name: TlsParameter, value: unknown, by: string): string => {
   if (typeof value !== 'string' || value.includes('\0')) {
     throw new CopyError('COPY_OPTION', `${by} must be a string without NUL, not ${typeof value}`)
   }
-  const values = VALUES[word]
+  const values = VALUES[name]
   if (values?.includes(value) === false) {
     throw new CopyError(
       'COPY_OPTION',

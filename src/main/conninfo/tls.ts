@@ -3,7 +3,7 @@ import { CopyError } from '../../shared/errors/errors.js'
 import { type ConnectionParameters, isUnixSocket } from '../../shared/wire/connection-parameters.js'
 import type { AuthMethod, AuthPolicy, TlsPolicy } from '../../shared/wire/tls-policy.js'
 import { tlsAsGiven } from '../../shared/wire/tls-upgrade.js'
-import { readTlsFiles } from './tls-files.js'
+import { readTlsFiles, SYSTEM } from './tls-files.js'
 import {
   type GivenParameters,
   readTlsParameters,
@@ -11,7 +11,7 @@ import {
   type TlsParameter,
 } from './tls-parameters.js'
 
-/** What a connection without any word gets: what pg does. libpq's own is `prefer`. */
+/** The `sslmode` of a connection without TLS parameters. It is pg's default; libpq's default is `prefer`. */
 const DEFAULT_MODE = 'disable'
 
 const ATTEMPTS: Readonly<Record<string, TlsPolicy['attempts']>> = {
@@ -21,7 +21,7 @@ const ATTEMPTS: Readonly<Record<string, TlsPolicy['attempts']>> = {
 }
 const TLS_ONLY = ['tls'] as const
 
-/** Words that go with `ssl` as well. */
+/** Parameters that may be combined with `ssl`. */
 const BESIDE_SSL: readonly TlsParameter[] = [
   'sslnegotiation',
   'channel_binding',
@@ -30,7 +30,7 @@ const BESIDE_SSL: readonly TlsParameter[] = [
   'sslcompression',
 ]
 
-/** Where a connection goes, and what its user gave, words included. */
+/** Where a connection goes, and its other fields, TLS parameters included. */
 export interface GivenConnection {
   readonly host: string
   /** pg's own option. */
@@ -38,62 +38,59 @@ export interface GivenConnection {
 }
 
 /**
- * Makes plain data of what a user asked for by libpq's words or by pg's `ssl`; docs/connections.md has the table.
- * @throws CopyError COPY_OPTION for what contradicts itself, cannot be done, or would be less safe than it looks
+ * Turns libpq's parameters or pg's `ssl` into plain data; docs/connections.md has the table.
+ * @throws CopyError COPY_OPTION for parameters that contradict each other, are not supported, or would be less safe than
+ *   they look
  */
 export const connectionTls = (
   connection: GivenConnection,
   option: string,
 ): Pick<ConnectionParameters, 'tls' | 'auth'> => {
   const { given, all } = readTlsParameters(connection as unknown as Record<string, unknown>, option)
-  const ssl = asPgReads(connection.ssl, option)
-  const tls = ssl === undefined ? byWords(given, all, connection, option) : byPg(ssl, given, option)
+  const ssl = readSsl(connection.ssl, option)
+  const tls = ssl === undefined ? byParameters(given, all, connection, option) : bySsl(ssl, given, option)
   return { ...(tls && { tls }), auth: authentication(all, option) }
 }
 
-const byPg = (
+const bySsl = (
   ssl: boolean | ConnectionOptions,
   given: GivenParameters,
   option: string,
 ): TlsPolicy | undefined => {
-  const other = TLS_PARAMETERS.find((word) => given[word] !== undefined && !BESIDE_SSL.includes(word))
-  if (other !== undefined) throw wrong(option, `ssl and ${other} are both given; use one or the other`)
+  const other = TLS_PARAMETERS.find((name) => given[name] !== undefined && !BESIDE_SSL.includes(name))
+  if (other !== undefined) {
+    throw optionError(option, `ssl and ${other} are both given; use one or the other`)
+  }
   const negotiation = negotiationOf(given)
   if (ssl !== false) return tlsAsGiven(ssl, negotiation)
-  if (negotiation === 'direct') throw wrong(option, 'sslnegotiation=direct does not go with ssl: false')
+  if (negotiation === 'direct') {
+    throw optionError(option, 'sslnegotiation=direct does not go with ssl: false')
+  }
   return undefined
 }
 
-const byWords = (
+const byParameters = (
   given: GivenParameters,
   all: GivenParameters,
   { host }: GivenConnection,
   option: string,
 ): TlsPolicy | undefined => {
-  const isSystem = all.sslrootcert?.value === 'system'
-  const mode = all.sslmode?.value ?? (isSystem ? 'verify-full' : undefined)
-  if (mode === undefined) refuseWithoutMode(given, option)
-  const asked = `sslmode=${mode ?? DEFAULT_MODE}`
-  if (isSystem && mode !== 'verify-full') {
-    throw wrong(
-      option,
-      `${asked} does not go with sslrootcert=system, whose authorities sign for anybody: use verify-full`,
-    )
-  }
-  const attempts = ATTEMPTS[mode ?? DEFAULT_MODE] ?? TLS_ONLY
+  const mode = modeOf(given, all, option)
+  const asked = `sslmode=${mode}`
+  const attempts = ATTEMPTS[mode] ?? TLS_ONLY
   const negotiation = negotiationOf(all)
   if (negotiation === 'direct' && attempts !== TLS_ONLY) {
-    throw wrong(
+    throw optionError(
       option,
       `${asked} does not go with sslnegotiation=direct: use require, verify-ca or verify-full`,
     )
   }
   if (!attempts.includes('tls') || isUnixSocket({ host })) return undefined
   const { options, hasAuthorities } = readTlsFiles(all, option)
-  if (mode?.startsWith('verify-') && !hasAuthorities) {
-    throw wrong(
+  if (mode.startsWith('verify-') && !hasAuthorities) {
+    throw optionError(
       option,
-      `${asked} needs the certificate of an authority: sslrootcert names its file, or is system; usual is ~/.postgresql/root.crt`,
+      `${asked} needs the certificate of an authority: sslrootcert names its file, or is system; the default is ~/.postgresql/root.crt`,
     )
   }
   return {
@@ -106,65 +103,85 @@ const byWords = (
   }
 }
 
-/** Whoever names a certificate means it to count: libpq would go on in plain. */
-const refuseWithoutMode = (given: GivenParameters, option: string): void => {
-  const isLost = (word: TlsParameter): boolean => word.startsWith('ssl') && word !== 'sslcompression'
-  const lone = TLS_PARAMETERS.find((word) => isLost(word) && given[word] !== undefined)
-  if (lone !== undefined) throw wrong(option, `${lone} is given without sslmode, such as sslmode=verify-full`)
+const modeOf = (given: GivenParameters, all: GivenParameters, option: string): string => {
+  const isSystem = all.sslrootcert?.value === SYSTEM
+  const mode = all.sslmode?.value ?? (isSystem ? 'verify-full' : undefined)
+  if (mode === undefined) {
+    refuseWithoutMode(given, option)
+    return DEFAULT_MODE
+  }
+  if (isSystem && mode !== 'verify-full') {
+    throw optionError(
+      option,
+      `sslmode=${mode} does not go with sslrootcert=system, whose authorities sign for anybody: use verify-full`,
+    )
+  }
+  return mode
 }
 
-const negotiationOf = (words: GivenParameters): TlsPolicy['negotiation'] =>
-  words.sslnegotiation?.value === 'direct' ? 'direct' : 'postgres'
+/** A user who names a certificate expects TLS. libpq would ignore the certificate and connect without TLS. */
+const refuseWithoutMode = (given: GivenParameters, option: string): void => {
+  const needsTls = (name: TlsParameter): boolean => name.startsWith('ssl') && name !== 'sslcompression'
+  const lone = TLS_PARAMETERS.find((name) => needsTls(name) && given[name] !== undefined)
+  if (lone !== undefined) {
+    throw optionError(option, `${lone} is given without sslmode; add a mode, e.g. sslmode=verify-full`)
+  }
+}
 
-const versions = (words: GivenParameters, option: string): ConnectionOptions => {
-  const min = (words.ssl_min_protocol_version?.value ?? 'TLSv1.2') as NonNullable<
+const negotiationOf = (parameters: GivenParameters): TlsPolicy['negotiation'] =>
+  parameters.sslnegotiation?.value === 'direct' ? 'direct' : 'postgres'
+
+const versions = (parameters: GivenParameters, option: string): ConnectionOptions => {
+  const min = (parameters.ssl_min_protocol_version?.value ?? 'TLSv1.2') as NonNullable<
     ConnectionOptions['minVersion']
   >
-  const max = words.ssl_max_protocol_version?.value as ConnectionOptions['maxVersion']
+  const max = parameters.ssl_max_protocol_version?.value as ConnectionOptions['maxVersion']
   if (max !== undefined && max < min) {
-    throw wrong(option, `ssl_max_protocol_version ${max} is below ssl_min_protocol_version ${min}`)
+    throw optionError(option, `ssl_max_protocol_version ${max} is below ssl_min_protocol_version ${min}`)
   }
   return { minVersion: min, ...(max !== undefined && { maxVersion: max }) }
 }
 
-/** pg takes words for `ssl` too, as they stand in a URL. */
-const asPgReads = (ssl: unknown, option: string): boolean | ConnectionOptions | undefined => {
+/** Reads `ssl` as pg does, which also accepts the strings that a URL may hold. */
+const readSsl = (ssl: unknown, option: string): boolean | ConnectionOptions | undefined => {
   if (ssl === undefined || ssl === null) return undefined
   if (ssl === true || ssl === 'true' || ssl === '1') return true
   if (ssl === false || ssl === 'false' || ssl === '0') return false
   if (ssl === 'no-verify') return { rejectUnauthorized: false }
-  if (typeof ssl !== 'object') throw wrong(option, 'ssl must be true, false or options of node:tls')
+  if (typeof ssl !== 'object') {
+    throw optionError(option, 'ssl must be true, false or options of node:tls')
+  }
   const { options } = tlsAsGiven(ssl, 'postgres')
   try {
     return structuredClone(options)
   } catch {
-    throw wrong(option, 'ssl holds what cannot be sent to a worker thread')
+    throw optionError(option, 'ssl holds a value that cannot be sent to a worker thread')
   }
 }
 
 const METHODS: readonly AuthMethod[] = ['none', 'password', 'md5', 'scram-sha-256']
-/** What libpq knows and copyman never does. */
+/** Methods that libpq knows and copyman never uses. */
 const NEVER = ['gss', 'sspi', 'oauth']
 
-const authentication = (words: GivenParameters, option: string): AuthPolicy => {
-  const channelBinding = (words.channel_binding?.value ?? 'prefer') as AuthPolicy['channelBinding']
-  const asked = words.require_auth
-  if (asked === undefined) return { channelBinding }
-  const list = asked.value.split(',').map((method) => method.trim())
+const authentication = (parameters: GivenParameters, option: string): AuthPolicy => {
+  const channelBinding = (parameters.channel_binding?.value ?? 'prefer') as AuthPolicy['channelBinding']
+  const required = parameters.require_auth
+  if (required === undefined) return { channelBinding }
+  const list = required.value.split(',').map((method) => method.trim())
   const named = list.map((method) => method.replace(/^!/, ''))
   const unknown = named.find((name) => ![...METHODS, ...NEVER].includes(name))
   if (unknown !== undefined) {
-    throw wrong(option, `${asked.by} knows ${METHODS.join(', ')}, not ${JSON.stringify(unknown)}`)
+    throw optionError(option, `${required.by} knows ${METHODS.join(', ')}, not ${JSON.stringify(unknown)}`)
   }
   const negated = list.filter((method) => method.startsWith('!')).length
   if (negated !== 0 && negated !== list.length) {
-    throw wrong(option, `${asked.by} cannot both allow some methods and exclude others by !`)
+    throw optionError(option, `${required.by} cannot both allow some methods and exclude others by !`)
   }
   const methods = METHODS.filter((method) => named.includes(method) === (negated === 0))
   if (methods.length === 0)
-    throw wrong(option, `${asked.by} allows nothing that copyman can do: ${METHODS.join(', ')}`)
+    throw optionError(option, `${required.by} allows nothing that copyman can do: ${METHODS.join(', ')}`)
   return { channelBinding, methods }
 }
 
-const wrong = (option: string, sentence: string): CopyError =>
+const optionError = (option: string, sentence: string): CopyError =>
   new CopyError('COPY_OPTION', `${option}: ${sentence}`)

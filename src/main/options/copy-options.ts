@@ -1,5 +1,6 @@
 import { CopyError } from '../../shared/errors/errors.js'
 import { checkSettings, type SessionSettings } from '../../shared/session/session-settings.js'
+import { MAX_MS } from '../../shared/session/step-deadlines.js'
 import type { WorkerPool } from '../links/worker-pool.js'
 import { type RingOptions, ringShape } from '../ring/ring.js'
 import type { Deadlines } from './deadlines.js'
@@ -8,20 +9,28 @@ import { checkLag } from './lag-options.js'
 import { refuseUnknown } from './unknown-option.js'
 
 export interface CopyManagerOptions {
-  /** Aborts the copy; its reason becomes the cause of CopyAborted. */
+  /** Aborts the copy. The signal's reason becomes the cause of CopyAborted. */
   readonly signal?: AbortSignal
   /**
-   * `barrier`, unless given: nobody commits before everybody is complete. `each`: each commits as soon as it is
-   * complete and its rows are counted.
+   * When receivers commit; default: `barrier`. Under `barrier` no receiver commits before all receivers are complete and
+   * their row counts agree. Under `each` a receiver commits as soon as it is complete and its row count agrees.
    */
   readonly atomicity?: 'barrier' | 'each'
+  /** Size of the shared memory between the source and the receivers; default: 16 slots of 2 MiB. */
   readonly ring?: RingOptions
-  /** What becomes of a receiver that is slower than the others; `{ policy: 'block' }`, they wait, unless given. */
+  /** What happens to a receiver that is slower than the others; default: `{ policy: 'block' }`, the others wait. */
   readonly lag?: LagOptions
-  /** Worker threads to use, shared with other copies; its own unless given. */
+  /**
+   * Worker threads that this copy shares with other copies; default: threads of its own. A pool with fewer threads than
+   * the copy needs is refused with COPY_OPTION.
+   */
   readonly pool?: WorkerPool
-  /** Server settings for both ends, such as `{ work_mem: '256MB' }`. */
+  /**
+   * Server settings for the transactions that copyman begins, e.g. `{ work_mem: '256MB' }`, at the source and at every
+   * target. A `pg.Client` of yours keeps its own settings.
+   */
   readonly session?: SessionSettings
+  /** Time limits of the steps of a copy, in milliseconds. */
   readonly deadlines?: Deadlines
 }
 
@@ -37,7 +46,6 @@ const DEFAULT_DEADLINES = {
   slow: 10_000,
 }
 const ATOMICITIES = ['barrier', 'each']
-const MAX_MS = 2 ** 31 - 1
 
 /** Options with the defaults filled in. */
 export interface CheckedOptions extends CopyManagerOptions {
@@ -47,14 +55,11 @@ export interface CheckedOptions extends CopyManagerOptions {
 }
 
 /**
- * Checks the options of a copy.
- * @throws CopyError COPY_OPTION naming the option, its problem and what is legal
+ * Checks the options of a copy and fills in the defaults.
+ * @throws CopyError COPY_OPTION that names the option, the problem and the legal values
  */
-export const checkOptions = (
-  options: CopyManagerOptions,
-  alsoKnown: readonly string[] = [],
-): CheckedOptions => {
-  refuseUnknown(options, [...KNOWN, ...alsoKnown], 'option')
+export const checkOptions = (options: CopyManagerOptions): CheckedOptions => {
+  refuseUnknown(options, KNOWN, 'option')
   refuseUnknown(options.ring ?? {}, ['slots', 'slotBytes'], 'option ring.')
   refuseUnknown(options.deadlines ?? {}, Object.keys(DEFAULT_DEADLINES), 'option deadlines.')
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {

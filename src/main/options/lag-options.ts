@@ -2,33 +2,35 @@ import { CopyError } from '../../shared/errors/errors.js'
 import { refuseUnknown } from './unknown-option.js'
 
 /**
- * What becomes of a receiver that is slower than the others.
+ * What happens to a receiver that is slower than the others.
  *
- * `block`, the default: they wait for it. A copy keeps no more of what a slow one has not taken than the ring holds.
+ * `block`, the default: the others wait for the slow receiver. However slow it is, a copy buffers no more data than the
+ * ring holds.
  *
- * `drop`: one that holds up the others for longer than `seconds` gets the fault `COPY_LAG`: its connection is closed at
- * once, a client of yours included, and the others go on without waiting for anybody's decision. Under
- * `onFault: 'abort'` that ends the copy like every fault, unless `retry` is set; under `'isolate'` it is dropped; your own
- * loop gets it as a ReceiverFault. It cannot go on from where it stood: reconcile it from the start.
+ * `drop`: a receiver that holds up the others for longer than `seconds` has a fault COPY_LAG. Its connection is closed at
+ * once, even if it is a client of yours, and the others go on without waiting for a decision. Unless `retry` takes the
+ * receiver back, the fault ends the copy under `onFault: 'abort'` and drops the receiver under `'isolate'`; a loop of
+ * your own gets a ReceiverFault. Such a receiver cannot go on from its cursor: reconcile it from the start.
  *
- * It holds them up while the writer waits for it and another one has nothing left to do. That time counts up, any
- * other time counts down as fast: hiccups and one that is a little slower are forgiven; less than half as fast as the
- * others is too slow. Nobody is blamed for a slow source or a slow loop, and none is dropped when all are as slow, or
- * when it has a pass for itself.
+ * A receiver holds up the others while the source waits for a slot that this receiver has not released, and another
+ * receiver has nothing left to do. That time counts up, and all other time counts down at the same rate. So short pauses
+ * and a slightly slower receiver are tolerated; a receiver that is less than half as fast as the others is too slow. No
+ * receiver is dropped because of a slow source or a slow loop, when all receivers are equally slow, or when it is the
+ * only receiver in a pass.
  *
- * A CallReceiver with `zeroCopy` is never dropped for that: its function may still read the slot that it was lent.
+ * A CallReceiver with `zeroCopy` is never dropped for its lag: its function may still read the slot that it was lent.
  */
 export type LagOptions =
   | { readonly policy: 'block'; readonly seconds?: undefined }
   | {
       readonly policy: 'drop'
-      /** More than 0, fractions allowed. */
+      /** How long, in seconds: more than 0, at most 2,000,000; fractions are allowed. */
       readonly seconds: number
     }
 
 const MAX_SECONDS = 2_000_000
 
-/** @throws CopyError COPY_OPTION naming what is wrong and what is legal */
+/** Checks `lag`. @throws CopyError COPY_OPTION that names the problem and the legal values */
 export const checkLag = (lag: LagOptions = { policy: 'block' }): LagOptions => {
   if (typeof lag !== 'object' || lag === null) {
     throw new CopyError('COPY_OPTION', "lag must be { policy: 'block' } or { policy: 'drop', seconds }")

@@ -2,17 +2,20 @@ import { CopyError } from '../../shared/errors/errors.js'
 import { refuseUnknown } from './unknown-option.js'
 
 /**
- * What heals by itself is tried again by itself: a fault that is `retryable` reconciles its receiver from the start,
- * and a further pass feeds it, while the others are complete and wait, or have committed under `atomicity: 'each'`.
- * Never data that a server refuses, a full disk, a wrong password, rows that do not agree, or a COMMIT that is in
- * doubt; never a client of yours, a CallReceiver, or the receivers of a source that can run only once.
+ * Retries a receiver after a transient error: if its fault is `retryable`, the receiver is reconciled from the start, and
+ * a further pass over the same data loads it. Meanwhile the other receivers, which are complete, wait to commit, or have
+ * committed under `atomicity: 'each'`.
+ *
+ * Never retried are data that a server refuses, a full disk, a wrong password, row counts that differ, and a COMMIT that
+ * is in doubt; nor a `pg.Client` or an open stream of yours, a CallReceiver, and any receiver of a source that can run
+ * only once.
  */
 export interface RetryOptions {
-  /** How often for each receiver, 0 to 1,000. Each time it cannot be connected again counts. */
+  /** How often each receiver is retried at most, 0 to 1,000. A failed attempt to connect again counts too. */
   readonly times: number
   /**
-   * How long after the first fault a further pass begins at the earliest, in milliseconds, 0 to 60,000; 1,000 unless
-   * given. It doubles with each further time, up to 60,000.
+   * The least time between a receiver's first fault and its next pass, in milliseconds, 0 to 60,000. Default: 1,000. It
+   * doubles with each further retry, up to 60,000.
    */
   readonly backoff?: number
 }
@@ -23,7 +26,7 @@ export const MAX_BACKOFF_MS = 60_000
 
 const MAX_TIMES = 1000
 
-/** @throws CopyError COPY_OPTION naming what is wrong and what is legal */
+/** Checks `retry`. @throws CopyError COPY_OPTION that names the problem and the legal values */
 export const checkRetry = (retry: RetryOptions = { times: 0 }): Required<RetryOptions> => {
   if (typeof retry !== 'object' || retry === null) {
     throw new CopyError('COPY_OPTION', 'retry must be { times, backoff }')

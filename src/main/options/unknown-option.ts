@@ -1,9 +1,9 @@
 import { CopyError } from '../../shared/errors/errors.js'
 
 /**
- * Options are spelled as they are known, or refused.
- * @param what how the message calls them, such as `option` or `option ring.`
- * @throws CopyError COPY_OPTION naming the unknown one and those that are known
+ * Refuses an option whose name is unknown, e.g. because it is misspelled.
+ * @param what how the message begins: `option`, or `option ring.` for options within an option
+ * @throws CopyError COPY_OPTION that names the unknown option and those that are known
  */
 export const refuseUnknown = (options: object, known: readonly string[], what: string): void => {
   for (const name of Object.keys(options)) {

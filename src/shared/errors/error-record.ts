@@ -1,5 +1,5 @@
 import type { CopyErrorCode } from './codes.js'
-import { CopyError, type CopyErrorFacts, messageOf } from './errors.js'
+import { CopyError, type CopyErrorFacts, factsOf, messageOf } from './errors.js'
 
 /**
  * An error as plain data. Structured clone drops an error's class, code, own fields and cause, so errors cross
@@ -10,7 +10,7 @@ export interface ErrorRecord {
   readonly message: string
   readonly stack?: string
   readonly code?: string
-  /** Set when it was a CopyError, which is rebuilt as one. */
+  /** Present if the error was a CopyError: then it is rebuilt as a CopyError. */
   readonly facts?: Omit<CopyErrorFacts, 'cause'>
   readonly cause?: ErrorRecord
 }
@@ -31,7 +31,10 @@ export const toErrorRecord = (error: unknown, depth = 0): ErrorRecord => {
   }
 }
 
-/** Also of another copy of the class: a user's module in a thread imports its own, and may throw what a copy of its own said. */
+/**
+ * True also for another copy of the class: a user's module in a worker thread may import its own copyman and throw an
+ * error of it.
+ */
 const isCopyError = (error: Error): error is CopyError => {
   const { code, retryable } = error as Partial<CopyError>
   return typeof code === 'string' && code.startsWith('COPY_') && typeof retryable === 'boolean'
@@ -52,11 +55,3 @@ export const fromErrorRecord = (record: ErrorRecord): Error => {
   if (record.stack !== undefined) error.stack = record.stack
   return error
 }
-
-const factsOf = (error: CopyError): Omit<CopyErrorFacts, 'cause'> => ({
-  ...(error.phase !== undefined && { phase: error.phase }),
-  ...(error.receiver !== undefined && { receiver: error.receiver }),
-  ...(error.sqlState !== undefined && { sqlState: error.sqlState }),
-  ...(error.server !== undefined && { server: error.server }),
-  retryable: error.retryable,
-})

@@ -1,16 +1,16 @@
 import type { ErrorRecord } from '../errors/error-record.js'
 import { CopyError } from '../errors/errors.js'
+import { MAX_MS } from '../session/step-deadlines.js'
 import type { Completion, ReceiverCommand, ReceiverEvent, ReceiverReport } from './messages.js'
 
 type Test = (value: unknown) => boolean
-/** What each type of message must bear, field by field. */
+/** A test for each field of each type of message. */
 type Shapes<M extends { readonly type: string }> = {
   readonly [T in M['type']]: { readonly [F in Exclude<keyof Extract<M, { type: T }>, 'type'>]?: Test }
 }
 
 const MAX_CAUSES = 16
-const MAX_MS = 2 ** 31 - 1
-/** A record, so that a further type that is not named here does not compile. */
+/** A record and not a list: a new type of event that is missing here does not compile. */
 const EVENTS: Readonly<Record<ReceiverEvent['type'], true>> = {
   notice: true,
   notification: true,
@@ -66,7 +66,7 @@ const REPORTS: Shapes<ReceiverReport> = {
 const check = <M extends { readonly type: string }>(message: unknown, shapes: Shapes<M>, from: string): M => {
   const type = isObject(message) ? (message as M).type : undefined
   const shape = isText(type) && Object.hasOwn(shapes, type as string) ? shapes[type as M['type']] : undefined
-  if (shape === undefined) throw new CopyError('COPY_WORKER', `${from} sent what is no message`)
+  if (shape === undefined) throw new CopyError('COPY_WORKER', `${from} sent something that is no message`)
   for (const [field, test] of Object.entries(shape as Record<string, Test>)) {
     if (!test((message as Record<string, unknown>)[field])) {
       throw new CopyError('COPY_WORKER', `${from} sent ${JSON.stringify(type)} with an illegal ${field}`)
@@ -75,8 +75,8 @@ const check = <M extends { readonly type: string }>(message: unknown, shapes: Sh
   return message as M
 }
 
-/** What came from the main thread. @throws CopyError COPY_WORKER when it is no command */
+/** Checks a message from the main thread. @throws CopyError COPY_WORKER when it is no command */
 export const checkCommand = (message: unknown): ReceiverCommand => check(message, COMMANDS, 'the main thread')
 
-/** What came from a worker thread. @throws CopyError COPY_WORKER when it is no report */
+/** Checks a message from a worker thread. @throws CopyError COPY_WORKER when it is no report */
 export const checkReport = (message: unknown): ReceiverReport => check(message, REPORTS, 'the worker thread')

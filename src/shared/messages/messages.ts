@@ -6,8 +6,8 @@ import type { StepDeadlines } from '../session/step-deadlines.js'
 import type { ConnectionParameters } from '../wire/connection-parameters.js'
 
 /**
- * Why a receiver gives up what it began. It ends in the log of the receiver's server, so it is one of these sentences
- * and never what another server or the user's own code said, which may hold data.
+ * Why a receiver is aborted. The text goes into the log of the receiver's server, so it is one of these fixed sentences.
+ * An error text of another server or of the user's own code may contain data.
  */
 export type AbortReason =
   | 'the copy was aborted'
@@ -19,9 +19,9 @@ export type AbortReason =
   | 'dropped after a fault'
   | 'reconciled from the start'
 
-/** What main tells a receiver. Control travels by these; data never does. */
+/** Commands from the main thread to a receiver. Control travels in these messages, data never does. */
 export type ReceiverCommand =
-  /** Take part in a pass: begin, then take slices from this sequence on. */
+  /** Take part in a pass: open the target, then take slices from this sequence on. */
   | {
       readonly type: 'begin'
       readonly pass: number
@@ -29,45 +29,46 @@ export type ReceiverCommand =
       readonly stallMs: number
       readonly slowMs: number
     }
-  /** The fault that was reported as resumable is mended: go on from the read cursor. */
+  /** The caller reconciled a fault that was reported as resumable: go on from the read cursor. */
   | { readonly type: 'reconcile' }
   | { readonly type: 'commit' }
-  /** Give up what was begun: let out what is in flight, realign or close within the deadline. */
+  /** Abort: let writes in flight finish, then realign the connection or close it, within the deadline. */
   | { readonly type: 'abort'; readonly reason: AbortReason; readonly deadlineMs: number }
-  /** The life is over: let go of the connection and return. */
+  /** Close the connection and return: no further command comes. */
   | { readonly type: 'end'; readonly deadlineMs: number }
 
-/** What a receiver knows when its data is complete, before it commits. */
+/** What a receiver reports when its data is complete, before it commits. */
 export interface Completion {
-  /** Rows by the server's command tag; undefined where the receiver has no count of its own. */
+  /** Rows by the server's command tag; undefined if the receiver has no count of its own. */
   readonly rows?: number
+  /** The server's command tag. */
   readonly command?: string
-  /** Transaction id, by which the outcome of a lost COMMIT can be asked. */
+  /** The transaction's id, by which the outcome of a lost COMMIT can be looked up. */
   readonly transactionId?: string
-  /** Which server that id is of; undefined where the user may not learn it. */
+  /** The server that assigned the id; undefined if the role lacks the privilege to read its identity. */
   readonly server?: ServerIdentity
-  /** Whether a COMMIT is still to come. Callables, null receivers and users' clients have none. */
+  /** Whether a COMMIT is still to come. Callables, null receivers and a user's own client have none. */
   readonly commits: boolean
 }
 
-/** An event of one end of a copy: a message that its server sent on its own account, or missing progress. */
+/** An event of one end of a copy: an unsolicited message of its server, or missing progress. */
 export type ReceiverEvent = ServerEvent | Slowness
 
-/** What a receiver tells main. */
+/** Reports from a receiver to the main thread. */
 export type ReceiverReport =
-  /** First of all: which worker thread this is. */
+  /** The first report: which worker thread the receiver runs in. */
   | { readonly type: 'started'; readonly threadId: number }
-  /** Its end is open: it takes slices. */
+  /** The target is open, and the receiver takes slices. */
   | { readonly type: 'receiving'; readonly pass: number }
   | { readonly type: 'completed'; readonly completion: Completion }
   | { readonly type: 'committed' }
-  /** `resumable`: the receiver waits where it stands, and can go on from its read cursor. */
+  /** `resumable`: the receiver waits at its read cursor and can go on from there. */
   | { readonly type: 'fault'; readonly error: ErrorRecord; readonly resumable: boolean }
-  /** The answer to abort: nothing of this receiver's can still be read from the ring. */
+  /** The answer to abort: this receiver no longer reads from the ring. */
   | { readonly type: 'aborted'; readonly aligned: boolean }
   | { readonly type: 'event'; readonly event: ReceiverEvent }
 
-/** What a worker thread needs to become one receiver, besides its port and its ring ticket: plain data. */
+/** What a worker thread needs to run one receiver, besides its port and its ring ticket: plain data. */
 export type ReceiverPlan =
   | (StepDeadlines & {
       readonly kind: 'statement'

@@ -17,6 +17,9 @@ const SIDE_CONNECTION_MS = 10_000
 /** How long a connection beside a copy's own may take in all, in milliseconds. */
 export const sideConnectionMs = (connectMs: number): number => connectMs || SIDE_CONNECTION_MS
 
+/** The longest delay of a timer in Node, in milliseconds: a longer delay fires at once. */
+export const MAX_MS = 2 ** 31 - 1
+
 const tooLate = (phase: CopyPhase, message: string): CopyError =>
   new CopyError('COPY_TIMEOUT', message, { phase })
 

@@ -7,7 +7,7 @@ const found = [...findInstallations()]
 const major = (version: string) => Number.parseInt(version, 10)
 const majors = [...new Set(found.map(({ version }) => major(version)))]
 
-test('there is a PostgreSQL, and each is listed once', () => {
+test('there is at least one PostgreSQL, and each is listed once', () => {
   assert.notEqual(found.length, 0)
   assert.equal(new Set(found.map(({ bindir }) => bindir)).size, found.length)
 })
@@ -24,7 +24,7 @@ test(`servers of versions ${majors} run side by side`, async () => {
   }
 })
 
-test('a version that is not there gives an error that lists what was found', () => {
+test('for a missing version, the error lists all installations', () => {
   assert.throws(
     () => chooseInstallation({ version: 7 }),
     (error: Error) => {
@@ -35,14 +35,14 @@ test('a version that is not there gives an error that lists what was found', () 
   )
 })
 
-test('a bin folder given by option is the only one looked at', () => {
+test('if a bin folder is given, no other folder is searched', () => {
   const last = found.at(-1) ?? assert.fail()
   assert.deepEqual(chooseInstallation({ bindir: last.bindir }), last)
   assert.throws(() => chooseInstallation({ bindir: last.bindir, version: 7 }), /found:\n {2}\S+ in \S+\n\D/)
   assert.throws(() => chooseInstallation({ bindir: '/nowhere' }), /no PostgreSQL in \/nowhere/)
 })
 
-test('the environment names a bin folder and a version', (t) => {
+test('the environment can choose a bin folder and a version', (t) => {
   const { COPYMAN_PG_BINDIR, COPYMAN_PG_VERSION } = process.env
   t.after(() =>
     Object.assign(process.env, {

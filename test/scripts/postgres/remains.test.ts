@@ -10,7 +10,7 @@ import pg from 'pg'
 import { startServers } from '../../../scripts/postgres/servers.js'
 import { assertGone, remaining, type Traces, tracesOf } from './traces.js'
 
-/** It takes a tenth of a second, on a loaded machine more; a killed program's initdb is let finish. */
+/** Usually a tenth of a second, on a loaded machine more. The initdb of a killed program runs to its end. */
 const GONE_MS = 20_000
 const HOLDER = fileURLToPath(new URL('./fixtures/hold-servers.js', import.meta.url))
 
@@ -26,7 +26,7 @@ test('when stop() returns nothing is left', async () => {
   assert.equal(
     (await remaining(traces)).length >= 6,
     true,
-    'processes, ports and folder are seen while they last',
+    'processes, ports and folder are found while the servers run',
   )
   await servers.stop()
   assert.deepEqual(await remaining(traces), [])
@@ -50,7 +50,7 @@ test('nothing is left of a killed server whose backend is too busy to notice', a
   await servers[0]?.kill()
   await servers.stop()
   await query
-  // An orphan is gone when process 1 has taken notice.
+  // An orphan is gone when process 1 has reaped it.
   await assertGone({ ...traces, pids: [...traces.pids, rows[0].pid] }, GONE_MS)
 })
 
@@ -67,7 +67,11 @@ describe('a program that does not stop its servers', { concurrency: 3 }, () => {
     test(`nothing is left after ${signal} for the program that started servers`, async () => {
       const { holder, traces } = await holdServers()
       holder.kill(signal)
-      assert.deepEqual(await once(holder, 'exit'), [null, signal], 'no handler of ours changes how it ends')
+      assert.deepEqual(
+        await once(holder, 'exit'),
+        [null, signal],
+        'no signal handler changes the exit status',
+      )
       await assertGone(traces, GONE_MS)
     })
   }
@@ -86,7 +90,7 @@ describe('a program that does not stop its servers', { concurrency: 3 }, () => {
 
 test('nothing is left after a program is killed while its servers start', async () => {
   const base = await mkdtemp('/tmp/cm-test-')
-  await chmod(base, 0o755) // the servers' user must get through
+  await chmod(base, 0o755) // the servers' user must be able to enter
   for (const afterMs of [50, 150, 300, 600]) {
     const holder = spawn(process.execPath, [HOLDER], {
       stdio: 'ignore',
@@ -101,7 +105,7 @@ test('nothing is left after a program is killed while its servers start', async 
   await rmdir(base)
 })
 
-test('servers of two programs do not meet, and outlive each other', async () => {
+test('servers of two programs use different ports, and one program can outlive the other', async () => {
   const [one, other] = await Promise.all([holdServers(), holdServers()])
   assert.equal(new Set([...one.traces.ports, ...other.traces.ports]).size, 4)
   one.holder.kill('SIGKILL')

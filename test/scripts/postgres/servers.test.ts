@@ -43,14 +43,14 @@ test('several servers start side by side, and each answers on its port and on it
   assert.equal(folders.size, 3)
 })
 
-test('settings of one server are stronger than those of all, and those than the defaults', async () => {
+test('settings of one server override those of all servers, which override the defaults', async () => {
   const settings = await Promise.all(servers.map((server) => server.query('SHOW work_mem')))
   assert.deepEqual(settings.flat(), [{ work_mem: '5MB' }, { work_mem: '6MB' }, { work_mem: '5MB' }])
   const [row] = (await servers[0]?.query('SHOW fsync')) ?? []
   assert.deepEqual(row, { fsync: 'off' })
 })
 
-test('a value with quotes and backslashes arrives as it is', async () => {
+test('a value with quotes and backslashes arrives unchanged', async () => {
   const client = new pg.Client({ ...servers[0]?.connection })
   await client.connect()
   assert.deepEqual((await client.query('SHOW application_name')).rows, [
@@ -59,7 +59,7 @@ test('a value with quotes and backslashes arrives as it is', async () => {
   await client.end()
 })
 
-test('servers have their names, the rest are numbered', async () => {
+test('servers get the given names, and the others are numbered', async () => {
   assert.deepEqual(
     servers.map((server) => server.name),
     ['source', 'target', 'pg2'],
@@ -68,11 +68,11 @@ test('servers have their names, the rest are numbered', async () => {
 })
 
 for (const way of ['fast', 'immediate', 'kill'] as const) {
-  test(`a server comes back after ${way} on the same port with the same data, and the others work on`, async () => {
+  test(`a server comes back after ${way} on the same port with the same data, and the others keep running`, async () => {
     const server = servers[0] ?? assert.fail()
     const { connection, pid } = server
     await server.query(`CREATE TABLE ${way} AS SELECT 1 AS one`)
-    // WAL of an asynchronous commit is with the operating system after a checkpoint at the latest.
+    // A checkpoint writes the WAL of an asynchronous commit to the operating system.
     await server.query('CHECKPOINT')
     await (way === 'kill' ? server.kill() : server.stop(way))
     assert.equal(server.pid, undefined)
@@ -85,7 +85,7 @@ for (const way of ['fast', 'immediate', 'kill'] as const) {
   })
 }
 
-test('a server whose port was taken while it was stopped waits for it', async () => {
+test('a server whose port was taken while it was stopped waits until the port is free', async () => {
   const server = servers[2] ?? assert.fail()
   const { port } = server.connection
   await server.stop()
@@ -113,10 +113,10 @@ test('a password is asked for on the port and on the socket', async () => {
   )
 })
 
-test('a server that cannot start rejects with the words of its log and leaves nothing', async () => {
+test('if a server cannot start, startServers rejects with its log and leaves nothing', async () => {
   const { TMPDIR } = process.env
   const base = await mkdtemp('/tmp/cm-test-')
-  await chmod(base, 0o755) // the servers' user must get through
+  await chmod(base, 0o755) // the servers' user must be able to enter
   process.env.TMPDIR = base
   try {
     await assert.rejects(
@@ -126,7 +126,7 @@ test('a server that cannot start rejects with the words of its log and leaves no
       }),
       /invalid value for parameter "work_mem": "plenty"/,
     )
-    await rmdir(base) // fails where it is not empty
+    await rmdir(base) // fails if the folder is not empty
   } finally {
     if (TMPDIR === undefined) delete process.env.TMPDIR
     else process.env.TMPDIR = TMPDIR

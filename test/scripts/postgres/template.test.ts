@@ -9,7 +9,7 @@ const packaged = [...findInstallations()]
   .map(({ bindir }) => dirname(dirname(bindir)))
   .find((folder) => folder.includes('node_modules'))
 
-test('a package without its links serves, in a folder that only its owner can enter', {
+test('a package without its links works, in a folder that only its owner can enter', {
   skip: packaged === undefined && 'no PostgreSQL from npm here',
 }, async (t) => {
   const folder = await mkdtemp('/tmp/cm-test-') // mode 700: as root, closed to the servers' user

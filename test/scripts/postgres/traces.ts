@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Servers } from '../../../scripts/postgres/servers.js'
 
-/** What may be left of servers. */
+/** All that servers may leave. */
 export interface Traces {
   folder: string
   supervisorPid: number
@@ -18,7 +18,7 @@ export function tracesOf(servers: Servers): Traces {
   return { folder, supervisorPid, pids, ports: servers.map((server) => server.connection.port) }
 }
 
-/** In words, what is still there: processes, listening ports, the folder, shared memory. */
+/** Descriptions of all that is left: processes, listening ports, the folder, shared memory. */
 export async function remaining({ folder, supervisorPid, pids, ports }: Traces): Promise<string[]> {
   const open = await Promise.all(ports.map(isOpen))
   return [
@@ -29,7 +29,7 @@ export async function remaining({ folder, supervisorPid, pids, ports }: Traces):
   ]
 }
 
-/** Fails with what is still there after `withinMs`. */
+/** Fails if something is left after `withinMs`, and lists it. */
 export async function assertGone(traces: Traces, withinMs: number): Promise<void> {
   const end = Date.now() + withinMs
   while ((await remaining(traces)).length > 0 && Date.now() < end) await sleep(20)
@@ -51,7 +51,7 @@ function isOpen(port: number): Promise<boolean> {
   })
 }
 
-/** Linux lists its System V segments with the process that made each: key shmid perms size cpid … */
+/** Linux lists System V segments with the process that created each: key shmid perms size cpid … */
 function segmentsOf(pids: number[]): string[] {
   if (!existsSync('/proc/sysvipc/shm')) return []
   const rows = readFileSync('/proc/sysvipc/shm', 'utf8').trimEnd().split('\n').slice(1)

@@ -6,7 +6,7 @@ import { type ConnectionInput, checkConnection } from '../../../../src/main/conn
 
 const data = async (input: ConnectionInput) => checkConnection(input, 'from.connection').resolve()
 
-test('a URL, a keyword string and a config of the same meaning give the same data', async () => {
+test('a URL, a keyword string and a config with the same meaning give the same parameters', async () => {
   const expected = {
     host: 'db.example',
     port: 6543,
@@ -60,7 +60,7 @@ test('missing parts come from the PG* environment', async () => {
   }
 })
 
-test('a password function is called on the main thread, other functions are refused by name', async () => {
+test('a password function is called on the main thread; other functions are refused, and the error names them', async () => {
   assert.equal((await data({ user: 'a', password: () => 'secret' })).password, 'secret')
   assert.equal((await data({ user: 'a', password: async () => 'secret' })).password, 'secret')
   await assert.rejects(
@@ -117,10 +117,10 @@ const SSL_CONFLICTS: [unknown, RegExp][] = [
   ['host=h require_auth=gss', /allows nothing that copyman can do/],
   ['host=h sslmode=require ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2', /is below/],
   [{ host: 'h', sslmode: 7 }, /sslmode must be a string without NUL, not number/],
-  [{ host: 'h', ssl: { ca: { now: () => 1 } } }, /ssl holds what cannot be sent to a worker thread/],
+  [{ host: 'h', ssl: { ca: { now: () => 1 } } }, /ssl holds a value that cannot be sent to a worker thread/],
 ]
 
-test('words of TLS that contradict themselves, or that libpq alone can do, are refused by name', async () => {
+test('TLS parameters that contradict each other, or that only libpq supports, are refused, and the error names them', async () => {
   for (const [input, text] of SSL_CONFLICTS) {
     assert.throws(
       () => checkConnection(input as ConnectionInput, 'from.connection'),
@@ -131,17 +131,17 @@ test('words of TLS that contradict themselves, or that libpq alone can do, are r
   }
 })
 
-test('words of TLS mean the same in a URL, a keyword string, a config and the environment', async () => {
+test('TLS parameters mean the same in a URL, a keyword string, a config and the environment', async () => {
   const before = { ...process.env }
   process.env.HOME = '/nonexistent'
   try {
-    const words = {
+    const parameters = {
       sslmode: 'require',
       sslsni: '0',
       channel_binding: 'require',
       require_auth: 'scram-sha-256',
     }
-    const expected = await data({ host: 'h', user: 'u', ...words })
+    const expected = await data({ host: 'h', user: 'u', ...parameters })
     assert.deepEqual(expected.tls, {
       asked: 'sslmode=require',
       attempts: ['tls'],
@@ -151,9 +151,9 @@ test('words of TLS mean the same in a URL, a keyword string, a config and the en
       negotiation: 'postgres',
     })
     assert.deepEqual(expected.auth, { channelBinding: 'require', methods: ['scram-sha-256'] })
-    const query = new URLSearchParams({ ...words, uselibpqcompat: 'true' })
+    const query = new URLSearchParams({ ...parameters, uselibpqcompat: 'true' })
     assert.deepEqual(await data(`postgres://u@h/?${query}`), expected)
-    const keywords = Object.entries(words).map(([word, value]) => `${word}=${value}`)
+    const keywords = Object.entries(parameters).map(([name, value]) => `${name}=${value}`)
     assert.deepEqual(await data(`host=h user=u ${keywords.join(' ')}`), expected)
     Object.assign(process.env, {
       PGSSLMODE: 'require',
@@ -162,7 +162,11 @@ test('words of TLS mean the same in a URL, a keyword string, a config and the en
       PGREQUIREAUTH: 'scram-sha-256',
     })
     assert.deepEqual(await data('host=h user=u'), expected)
-    assert.equal((await data({ host: 'h', ssl: false })).tls, undefined, 'what is said wins')
+    assert.equal(
+      (await data({ host: 'h', ssl: false })).tls,
+      undefined,
+      'the argument wins over the environment',
+    )
     Object.assign(process.env, { PGSSLMODE: 'sometimes' })
     await assert.rejects(data('host=h'), /PGSSLMODE must be one of/)
     Object.assign(process.env, { PGSSLMODE: 'require', PGREQUIREPEER: 'postgres' })
@@ -172,7 +176,7 @@ test('words of TLS mean the same in a URL, a keyword string, a config and the en
   }
 })
 
-test("pg's ssl means what it means in pg, and stays as its user left it", async () => {
+test("pg's ssl means what it means in pg, and the user's object is not changed", async () => {
   const ssl = { ca: 'x' }
   Object.defineProperty(ssl, 'key', { value: 'hidden by pg', enumerable: false })
   const { tls } = await data({ host: 'h', ssl })
@@ -183,14 +187,14 @@ test("pg's ssl means what it means in pg, and stays as its user left it", async 
   assert.deepEqual((await data('postgres://h/d?ssl=no-verify')).tls?.options, { rejectUnauthorized: false })
 })
 
-test('hostaddr is where to connect, host what the certificate must name, and never nothing', async () => {
+test('hostaddr is the address to connect to; host is the name in the certificate, and it is never empty', async () => {
   const { host, address } = await data('host=db.example hostaddr=192.0.2.7')
   assert.deepEqual([host, address], ['db.example', '192.0.2.7'])
   assert.equal((await data('hostaddr=192.0.2.7')).host, '192.0.2.7')
   assert.equal((await data({ host: '' })).host, 'localhost')
 })
 
-test('a password with a character that ends a URL early is refused, and not shown as a port or a database', async () => {
+test('a URL whose password holds an unescaped / ? or # is refused, and no part of the password is shown', async () => {
   for (const url of [
     'postgres://ann:4711/canary@host/db',
     'postgres://ann:4711?canary@host/db',

@@ -51,7 +51,7 @@ sslmode=disable
 host=too-late
 `
 
-test('a service gives what is missing, by each way to name it; what is given wins, and it wins over PG*', async () => {
+test('a service supplies missing parameters, however it is named; it wins over PG* variables and loses to arguments', async () => {
   await writeFile(servicefile, SERVICES)
   Object.assign(process.env, { PGHOST: 'envhost', PGPORT: '7' })
   const inputs: ConnectionInput[] = [
@@ -74,7 +74,7 @@ test('a service gives what is missing, by each way to name it; what is given win
   assert.equal((await data('service=nightly')).host, 'db9')
 })
 
-test('a service that is not there, or cannot be read, is refused by its file and line', async () => {
+test('an undefined service, or one with a malformed line, is refused, and the error names file and line', async () => {
   await writeFile(servicefile, SERVICES)
   await refused('service=nightley', /^to: service names no service .* no \[nightley\] in .*pg_service\.conf$/)
   process.env.PGSERVICE = 'gone'
@@ -82,7 +82,7 @@ test('a service that is not there, or cannot be read, is refused by its file and
   delete process.env.PGSERVICE
   await writeFile(servicefile, '[a]\nhost db\n[b]\nservice=a\n[c]\npasswort=canary\n')
   await refused('service=a', /pg_service\.conf, line 2: keyword=value is expected/)
-  await refused('service=b', /line 4: a service cannot name another one/)
+  await refused('service=b', /line 4: a service cannot name another service/)
   await refused('service=c', /to: service c: keyword passwort is unknown; known are host/)
   process.env.PGSERVICEFILE = join(folder, 'none')
   await refused('service=a', /no \[a\] in .*none, which is not there/)
@@ -91,7 +91,7 @@ test('a service that is not there, or cannot be read, is refused by its file and
   assert.equal((await data('service=nightly')).host, 'db9')
 })
 
-test("a password file is read by libpq's rules: the first line that fits, * and backslashes", () => {
+test("a password file is read by libpq's rules: the first matching line, * and backslashes", () => {
   const ann = { host: 'db1', port: 5432, database: 'app', user: 'ann' }
   const cases: [text: string, wanted: typeof ann, password: string | undefined][] = [
     ['db1:5432:app:ann:first\ndb1:5432:app:ann:second', ann, 'first'],
@@ -110,12 +110,12 @@ test("a password file is read by libpq's rules: the first line that fits, * and 
   for (const [text, wanted, password] of cases) assert.equal(passwordIn(text, wanted), password, text)
 })
 
-test('a password file that others may read is not taken, and the note says so; a given password needs none', async () => {
+test('a password file that others may read is ignored, and a note says so; with a password argument none is read', async () => {
   await writeFile(passfile, 'db1:*:*:*:canary\n', { mode: 0o600 })
   assert.equal((await data('host=db1')).password, 'canary')
   assert.equal((await data('host=db1 password=mine')).password, 'mine')
-  assert.match((await data('host=db2')).passwordNote ?? '', /pgpass has no line for it$/)
-  // the name counts, not the address
+  assert.match((await data('host=db2')).passwordNote ?? '', /pgpass has no line for this connection$/)
+  // host is looked up in the file, not hostaddr
   assert.equal((await data('host=db1 hostaddr=10.0.0.1')).password, 'canary')
   await chmod(passfile, 0o640)
   const { password, passwordNote } = await data('host=db1')
@@ -125,7 +125,7 @@ test('a password file that others may read is not taken, and the note says so; a
   assert.equal((await data(`host=db1 passfile=${join(folder, 'own')}`)).password, 'own')
 })
 
-test("a URL takes libpq's keywords behind ?, as libpq reads them, and no others", async () => {
+test("the query of a URL may hold libpq's keywords, as libpq reads them, and no others", async () => {
   const { host, database, applicationName } = await data(
     'postgres:///a%2Fb%23c?host=/tmp/sockets&application_name=a+b&port=6543',
   )
@@ -138,7 +138,7 @@ test("a URL takes libpq's keywords behind ?, as libpq reads them, and no others"
   await refused('postgres://h/app?connect_timeout=soon', /connect_timeout must be a whole number of seconds/)
 })
 
-test('a URL that cannot be one says what would be right, and quotes nothing', async () => {
+test('the error of a malformed URL says what would be right, and quotes nothing of the URL', async () => {
   const wrongs: [string, RegExp][] = [
     ['postgres://a:canary@h:65536/app', /comes a port, a whole number from 1 to 65535/],
     ['postgres://a:canary@h:x/app', /comes a port, a whole number/],

@@ -17,7 +17,7 @@ import { checkOptions } from '../../../../src/main/options/copy-options.js'
 const connection = 'postgres://ann@localhost/app'
 const manager = (options: object) => () => new CopyManager(new NullProducer(), [new NullReceiver()], options)
 
-test('every illegal option is refused at once, by name and with what is legal', async () => {
+test('every illegal option is refused at once, and the error names the option and its legal values', async () => {
   const wrongs: [() => unknown, RegExp][] = [
     [manager({ ring: { slots: 1 } }), /ring\.slots must be a whole number from 2 to 4096, not 1/],
     [
@@ -130,7 +130,7 @@ test('every illegal option is refused at once, by name and with what is legal', 
   }
 })
 
-test('deadlines and lag are what the documents say, unless given', () => {
+test('deadlines and lag have the documented defaults', () => {
   const { deadlines, lag } = checkOptions({})
   assert.deepEqual(deadlines, {
     connect: 10_000,
@@ -145,7 +145,7 @@ test('deadlines and lag are what the documents say, unless given', () => {
   assert.deepEqual(lag, { policy: 'block' })
 })
 
-test('a pool that is too small for a copy says so instead of waiting for ever', async () => {
+test('a pool that is too small for a copy is refused instead of making the copy wait for ever', async () => {
   await using pool = new WorkerPool({ threads: 1 })
   await assert.rejects(
     copy({ from: new NullProducer(), to: [new NullReceiver(), new NullReceiver()], pool }),
@@ -153,7 +153,7 @@ test('a pool that is too small for a copy says so instead of waiting for ever', 
   )
 })
 
-test('copies on a shared pool wait for threads all at once, and never for each other', async () => {
+test('copies on a shared pool reserve all their threads at once, and never wait for each other', async () => {
   await using pool = new WorkerPool({ threads: 3 })
   const copies = Array.from({ length: 12 }, (_, i) =>
     copy({

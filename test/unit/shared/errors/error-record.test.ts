@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { fromErrorRecord, toErrorRecord } from '../../../../src/shared/errors/error-record.js'
 import { CopyError } from '../../../../src/shared/errors/errors.js'
 
-/** What arrives in another thread. */
+/** The error as it arrives in another thread. */
 const sent = (error: unknown): Error => fromErrorRecord(structuredClone(toErrorRecord(error)))
 
-test('a CopyError arrives as one, with all that it says and its causes', () => {
+test('a CopyError arrives as a CopyError, with its facts and causes', () => {
   const cause = Object.assign(new TypeError('within'), { code: 'ECONNRESET' })
   const facts = { phase: 'copy', receiver: 'db2', sqlState: '57P01', retryable: true } as const
   const error = sent(new CopyError('COPY_SERVER', 'it is gone', { ...facts, cause })) as CopyError
@@ -17,7 +17,7 @@ test('a CopyError arrives as one, with all that it says and its causes', () => {
   assert.deepEqual({ name, message, code }, { name: 'TypeError', message: 'within', code: 'ECONNRESET' })
 })
 
-test('so does one of another copy of the class, such as of a module that imports copyman in its thread', async () => {
+test('so does an error of another copy of the class, e.g. of a module that imports copyman in its thread', async () => {
   const other = (await import(
     `${new URL('../../../../src/shared/errors/errors.js', import.meta.url)}?other`
   )) as {
@@ -29,7 +29,7 @@ test('so does one of another copy of the class, such as of a module that imports
   assert.equal(error.sqlState, '42P01')
 })
 
-test('an error of somebody else keeps its name and code, and anything else that was thrown is told in words', () => {
+test('any other error keeps its name and code, and a thrown value that is no error becomes text', () => {
   const error = Object.assign(new RangeError('too much'), { code: 'COPY_THAT' })
   const { name, message, code } = sent(error) as Error & { code: string }
   assert.deepEqual({ name, message, code }, { name: 'RangeError', message: 'too much', code: 'COPY_THAT' })

@@ -11,28 +11,28 @@ import {
 
 const CODED = (code: string): Error => Object.assign(new Error(`connect ${code} 127.0.0.1:5432`), { code })
 
-test('a server error may heal by itself when its SQLSTATE says so, and no other', () => {
-  const heals = ['57P01', '57P02', '57P03', '53300', '40001', '40P01']
-  const stays = [
+test('a server error is retryable only by its SQLSTATE', () => {
+  const transient = ['57P01', '57P02', '57P03', '53300', '40001', '40P01']
+  const permanent = [
     ...['23505', '23502', '23503', '22P02', '22012', '42501', '42P01', '0A000', 'XX000'],
     ...['53100', '53200', '57014', '57P04', '28P01', '28000', '3D000', '25006', '25P02', '55P03'],
   ]
-  for (const sqlState of [...heals, ...stays]) {
+  for (const sqlState of [...transient, ...permanent]) {
     for (const phase of ['start', 'copy', 'complete'] as const)
       assert.equal(
         new CopyError('COPY_SERVER', 'no', { sqlState, phase }).retryable,
-        heals.includes(sqlState),
+        transient.includes(sqlState),
         sqlState,
       )
     assert.equal(
       new CopyError('COPY_CONNECT', 'no', { sqlState, phase: 'connect' }).retryable,
-      heals.includes(sqlState),
+      transient.includes(sqlState),
       `${sqlState} while connecting`,
     )
   }
 })
 
-test('of a COMMIT that was sent, only the server’s word that it failed makes it worth another try', () => {
+test('a fault of COMMIT is retryable only if the server reported that COMMIT failed', () => {
   const retryable = (code: 'COPY_SERVER' | 'COPY_CONNECTION_LOST' | 'COPY_IN_DOUBT', sqlState?: string) =>
     new CopyError(code, 'no', { phase: 'commit', ...(sqlState !== undefined && { sqlState }) }).retryable
   assert.equal(retryable('COPY_SERVER', '40001'), true)
@@ -43,7 +43,7 @@ test('of a COMMIT that was sent, only the server’s word that it failed makes i
   assert.equal(retryable('COPY_IN_DOUBT'), false)
 })
 
-test('what may heal of all else: a connection that is lost or cannot be made now, and lag', () => {
+test('of the other faults, a lost connection, a connection that cannot be made now, and lag are retryable', () => {
   const table: [CopyError['code'], CopyErrorFacts, boolean][] = [
     ['COPY_CONNECTION_LOST', { phase: 'copy' }, true],
     ['COPY_CONNECTION_LOST', { phase: 'start' }, true],
@@ -74,7 +74,7 @@ test('what may heal of all else: a connection that is lost or cannot be made now
   }
 })
 
-test('a fault of several is worth another try when each is, a failed copy when nobody has committed', () => {
+test('a fault of several receivers is retryable if each is, a failed copy if no receiver has committed', () => {
   const lost = new CopyError('COPY_CONNECTION_LOST', 'gone')
   const refused = new CopyError('COPY_SERVER', 'no', { sqlState: '23505' })
   const faultOf = (...errors: CopyError[]) => new ReceiverFault(new Map(errors.map((error, i) => [i, error])))

@@ -14,14 +14,12 @@ const payload = ({ frame, bytes }: RingSlice): Uint8Array => frame.subarray(fram
  * whole. `keep()` moves it there, `discard()` removes it. What is no regular file, such as a pipe, is written as it stands.
  */
 export class FileReceiver extends Receiver {
-  readonly #path: string
   readonly #target: FileTarget
 
   /** @throws CopyError COPY_OPTION when its compression is not to be had */
   constructor(path: string, name: string) {
     super(name)
     requireCompression(path)
-    this.#path = path
     this.#target = new FileTarget(path)
   }
 
@@ -37,10 +35,6 @@ export class FileReceiver extends Receiver {
   /** Nothing of it stays behind. */
   discard(): Promise<void> {
     return this.#target.discard()
-  }
-
-  get path(): string {
-    return this.#path
   }
 }
 

@@ -50,11 +50,8 @@ export interface CheckedOptions extends CopyManagerOptions {
  * Checks the options of a copy.
  * @throws CopyError COPY_OPTION naming the option, its problem and what is legal
  */
-export const checkOptions = (
-  options: CopyManagerOptions,
-  alsoKnown: readonly string[] = [],
-): CheckedOptions => {
-  refuseUnknown(options, [...KNOWN, ...alsoKnown], 'option')
+export const checkOptions = (options: CopyManagerOptions): CheckedOptions => {
+  refuseUnknown(options, KNOWN, 'option')
   refuseUnknown(options.ring ?? {}, ['slots', 'slotBytes'], 'option ring.')
   refuseUnknown(options.deadlines ?? {}, Object.keys(DEFAULT_DEADLINES), 'option deadlines.')
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {

@@ -53,7 +53,6 @@ export interface ColumnFacts {
   readonly isNotNull: boolean
   readonly hasDefault: boolean
   readonly isGenerated: boolean
-  readonly isIdentity: boolean
   /** Its values are drawn from a sequence unless given. */
   readonly hasSequence: boolean
   readonly canSelect: boolean

@@ -54,7 +54,7 @@ const COLUMNS = `
 SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS "typeName", a.atttypid::text AS type,
   a.atttypmod AS typmod, a.attnotnull OR t.typnotnull AS "isNotNull",
   (a.atthasdef AND a.attgenerated = '') OR a.attidentity <> '' OR t.typdefault IS NOT NULL AS "hasDefault",
-  a.attgenerated <> '' AS "isGenerated", a.attidentity <> '' AS "isIdentity",
+  a.attgenerated <> '' AS "isGenerated",
   EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
     WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
       AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')) AS "hasSequence",

@@ -12,10 +12,10 @@ import { printable } from './text/printable.js'
 const args = process.argv.slice(2)
 const output = new Output()
 const interrupts = listenForInterrupts((name) => {
-  output.complain(`${name}: ending the copy in an orderly way; once more ends it at once`)
+  output.complain(`${name}: cancelling the copy; a second signal ends the process at once`)
 })
 
-/** Of wrong usage: which help would tell. */
+/** The help to read after wrong usage. */
 const helpOf = (): string => {
   const [command = ''] = args
   return ['copy', 'check', 'bench', 'demo'].includes(command) ? `copyman help ${command}` : 'copyman help'
@@ -25,7 +25,7 @@ const main = async (): Promise<number> => {
   try {
     if (scrubArguments(args)) {
       output.warn(
-        'a password in an argument can be seen by every user of this machine; PGPASSWORD, ~/.pgpass and --config cannot',
+        'every user of this machine can see a password in an argument, but not one in PGPASSWORD, ~/.pgpass or --config',
       )
     }
     return await runProgram(args, { output, interrupts })

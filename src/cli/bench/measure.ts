@@ -29,7 +29,7 @@ export const measure = async (
   return { seconds, moved: bytes }
 }
 
-/** Rows of one text column; COPY adds the newline to `rowBytes`. */
+/** Rows of one text column. `rowBytes` includes the newline that COPY adds. */
 const sourceOf = ({ from, rows, rowBytes }: BenchRequest): CopyFrom => {
   if (from === undefined) return new IteratorProducer(rowsInMemory(rows, rowBytes))
   const query = `SELECT repeat('x', ${rowBytes - 1}) FROM (SELECT generate_series(1, ${rows})) AS rows`

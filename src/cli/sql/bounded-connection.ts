@@ -12,7 +12,7 @@ export interface Bounds {
 /** How long `close` waits for the server, in milliseconds. */
 const CLOSE_MS = 1_000
 
-/** A connection with a deadline. At the deadline, and when the signal fires, its socket is destroyed: its query rejects. */
+/** A connection with a deadline. At the deadline, and when the signal fires, it destroys its socket: its queries reject. */
 export class BoundedConnection {
   readonly #connector: Connector
   readonly #connectMs: number

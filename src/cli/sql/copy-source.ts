@@ -15,7 +15,7 @@ interface Relation {
   readonly kind: string | undefined
   /** Column list, quoted for SQL; default: all columns. */
   readonly columns?: string
-  /** Whether the list names generated columns: COPY refuses these, a query reads them. */
+  /** Whether the list names generated columns: COPY refuses them, a query reads them. */
   readonly readsGenerated?: boolean
 }
 

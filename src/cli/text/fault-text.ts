@@ -2,7 +2,7 @@ import { CopyError, CopyFailed, ProducerFault, ReceiverFault } from '../../index
 import { adviceOn } from './advice.js'
 import { printable, printableLines } from './printable.js'
 
-/** The first error of a chain: CopyFailed, ProducerFault and ReceiverFault say only where it happened. */
+/** The cause below CopyFailed, ProducerFault and ReceiverFault: these say only where the fault happened. */
 export const rootOf = (error: CopyError): CopyError => {
   const isLayer =
     error instanceof CopyFailed || error instanceof ProducerFault || error instanceof ReceiverFault

@@ -12,7 +12,7 @@ import { printable } from './text/printable.js'
 const args = process.argv.slice(2)
 const output = new Output()
 const interrupts = listenForInterrupts((name) => {
-  output.complain(`${name}: cancelling the copy; a second signal ends the process at once`)
+  output.error(`${name}: cancelling the copy; a second signal ends the process at once`)
 })
 
 /** The help to read after wrong usage. */
@@ -31,20 +31,20 @@ const main = async (): Promise<number> => {
     return await runProgram(args, { output, interrupts })
   } catch (error) {
     if (!(error instanceof CopyError)) {
-      output.complain(`this should not happen: ${withoutSecrets(printable(messageOf(error)))}`)
+      output.error(`this should not happen: ${withoutSecrets(printable(messageOf(error)))}`)
       return EXIT.none
     }
     if (error.code === 'COPY_OPTION') {
-      output.complain(withoutSecrets(printable(error.message)))
-      output.tell(`See ${helpOf()}.`)
+      output.error(withoutSecrets(printable(error.message)))
+      output.info(`See ${helpOf()}.`)
       return EXIT.usage
     }
     if (error instanceof CopyAborted) {
-      output.complain('interrupted; nothing is loaded')
+      output.error('interrupted; nothing is loaded')
       return interrupts.status ?? EXIT.none
     }
-    output.complain(faultText(error))
-    output.complain('nothing is loaded')
+    output.error(faultText(error))
+    output.error('nothing is loaded')
     return EXIT.none
   }
 }

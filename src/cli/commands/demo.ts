@@ -52,10 +52,10 @@ const demo = async (install: boolean, { output, interrupts }: Shell): Promise<nu
     const isNamed = Boolean(COPYMAN_PG_BINDIR || COPYMAN_PG_VERSION)
     const found = isNamed ? undefined : installed(chooseInstallation)
     if (found === undefined) {
-      output.complain(messageOf(error).split(/;? found:/)[0] ?? '')
+      output.error(messageOf(error).split(/;? found:/)[0] ?? '')
       const wanted = !isNamed && (install || (await offer(interrupts.signal)))
       if (interrupts.status !== undefined) return interrupts.status
-      if (!wanted) output.tell(HOW)
+      if (!wanted) output.info(HOW)
       if (!wanted || !(await fetchPostgres())) return interrupts.status ?? EXIT.none
     }
     env.COPYMAN_PG_BINDIR = (found ?? chooseInstallation({ bindir: cachedBindir() })).bindir

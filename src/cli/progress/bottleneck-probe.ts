@@ -5,7 +5,7 @@ import { literal } from '../sql/quote.js'
 /** The reason why a target is slow: its server, a lock on its server, or the network to its server. */
 export type Obstacle = 'network' | 'server' | 'lock'
 
-/** Only a target that is the bottleneck for this long is probed. */
+/** Only a target that is the bottleneck for this long is target. */
 const SUSPECT_MS = 2_000
 /** The least time between two probes: each needs a connection. */
 const ASK_MS = 5_000
@@ -13,7 +13,7 @@ const ASK_MS = 5_000
 const ANSWERS = 3
 
 /** A target's connection, and the statement that runs there. */
-export interface Probed {
+export interface ProbeTarget {
   readonly connection: ConnectionInput
   readonly statement: string
 }
@@ -25,7 +25,7 @@ interface Activity {
 
 /** Queries the server of the slowest target, on a connection of its own, for the event that its COPY waits for. */
 export class Probe {
-  readonly #targets: ReadonlyMap<string, Probed>
+  readonly #targets: ReadonlyMap<string, ProbeTarget>
   readonly #signal: AbortSignal
   #suspect: string | undefined
   #since = 0
@@ -33,7 +33,7 @@ export class Probe {
   #isAsking = false
   #answers: Obstacle[] = []
 
-  constructor(targets: ReadonlyMap<string, Probed>, signal: AbortSignal) {
+  constructor(targets: ReadonlyMap<string, ProbeTarget>, signal: AbortSignal) {
     this.#targets = targets
     this.#signal = signal
   }
@@ -58,13 +58,13 @@ export class Probe {
   }
 
   async #ask(suspect: string): Promise<void> {
-    const probed = this.#targets.get(suspect)
-    if (probed === undefined) return
+    const target = this.#targets.get(suspect)
+    if (target === undefined) return
     this.#isAsking = true
     try {
       const query = `SELECT json_build_object('type', wait_event_type, 'event', wait_event) FROM pg_stat_activity
-        WHERE state = 'active' AND query = ${literal(probed.statement)} ORDER BY query_start DESC LIMIT 1`
-      const activity = (await queryValue(probed.connection, query, this.#signal)) as Activity | undefined
+        WHERE state = 'active' AND query = ${literal(target.statement)} ORDER BY query_start DESC LIMIT 1`
+      const activity = (await queryValue(target.connection, query, this.#signal)) as Activity | undefined
       if (activity !== undefined && suspect === this.#suspect) {
         this.#answers = [...this.#answers, obstacleOf(activity)].slice(-ANSWERS)
       }

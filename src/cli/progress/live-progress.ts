@@ -22,7 +22,7 @@ export class LiveProgress implements Progress {
     this.#output = output
     this.#hasRows = hasRows
     this.#view = views.snapshot()
-    output.drawAlso({ clear: () => this.#log.clear(), draw: () => this.#draw() })
+    output.setLiveRegion({ clear: () => this.#log.clear(), draw: () => this.#draw() })
     this.#draw()
     this.#timer = setInterval(() => {
       this.#view = views.snapshot()
@@ -34,7 +34,7 @@ export class LiveProgress implements Progress {
     clearInterval(this.#timer)
     this.#log.clear()
     this.#log.done()
-    this.#output.drawAlso(undefined)
+    this.#output.setLiveRegion(undefined)
   }
 
   #draw(): void {

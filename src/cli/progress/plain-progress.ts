@@ -30,7 +30,7 @@ export class PlainProgress implements Progress {
 
   #print(): void {
     const style = { columns: COLUMNS, hasRows: this.#hasRows, styled: this.#output.styled.bind(this.#output) }
-    this.#output.tell(progressText(this.#views.snapshot(), style))
+    this.#output.info(progressText(this.#views.snapshot(), style))
     this.#timer = setTimeout(() => this.#print(), EVERY_MS)
   }
 }

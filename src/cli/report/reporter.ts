@@ -38,24 +38,24 @@ export class Reporter {
     this.#reported.add(error)
     const name = error.receiver
     if (this.#json) this.#output.json({ type: 'fault', receiver: name ?? null, ...faultFields(error) })
-    this.#output.complain(`${printable(name ?? 'source')}: ${this.#red(faultText(error))}`)
+    this.#output.error(`${printable(name ?? 'source')}: ${this.#red(faultText(error))}`)
   }
 
   notice(name: string, { severity, code, message }: Notice): void {
     if (this.#json) this.#output.json({ type: 'notice', receiver: name, severity, code, message })
     else if (!this.#quiet)
-      this.#output.tell(`copyman: ${printable(name)}: ${printable(severity)}: ${printable(message)}`)
+      this.#output.info(`copyman: ${printable(name)}: ${printable(severity)}: ${printable(message)}`)
   }
 
   /** Reports that an end makes no progress. */
   slow(name: string, slowness: Slowness): void {
     if (this.#json) this.#output.json({ ...slowness, receiver: name })
-    else if (!this.#quiet) this.#output.tell(`copyman: ${printable(name)}: ${slownessText(slowness)}`)
+    else if (!this.#quiet) this.#output.info(`copyman: ${printable(name)}: ${slownessText(slowness)}`)
   }
 
   noticesSuppressed(name: string): void {
     if (!this.#json && !this.#quiet)
-      this.#output.tell(`copyman: ${printable(name)}: further notices are not shown`)
+      this.#output.info(`copyman: ${printable(name)}: further notices are not shown`)
   }
 
   /** Reports the result of a copy. @returns the exit status */
@@ -98,13 +98,13 @@ export class Reporter {
   }
 
   #printResult(text: string): void {
-    if (this.#rowsOnStdout) this.#output.tell(text)
+    if (this.#rowsOnStdout) this.#output.info(text)
     else this.#output.result(text)
   }
 
   #failure(error: CopyError): void {
     if (error instanceof CopyAborted) {
-      this.#output.complain('the copy was interrupted')
+      this.#output.error('the copy was interrupted')
       return
     }
     // the receivers' faults are reported already
@@ -114,10 +114,10 @@ export class Reporter {
   #verdict(outcomes: readonly Outcome[]): void {
     const names = (chosen: readonly Outcome[]): string => chosen.map(({ name }) => printable(name)).join(', ')
     const doubtful = outcomes.filter(({ state }) => state === 'in-doubt')
-    if (doubtful.length > 0) this.#output.complain(`in doubt: ${names(doubtful)}`)
+    if (doubtful.length > 0) this.#output.error(`in doubt: ${names(doubtful)}`)
     const loaded = outcomes.filter(isLoaded)
     if (loaded.length === outcomes.length) return
-    this.#output.complain(
+    this.#output.error(
       loaded.length === 0
         ? `${doubtful.length > 0 ? 'nothing else' : 'nothing'} is loaded`
         : `${loaded.length} of ${quantity(outcomes.length, 'target')} ${loaded.length === 1 ? 'is' : 'are'} loaded: ${names(loaded)}`,

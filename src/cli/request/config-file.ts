@@ -56,7 +56,7 @@ export const readConfigFile = async (path: string): Promise<Settings> => {
       throw usageError(`${path}: there is no setting ${JSON.stringify(key)}; there are ${known}`)
     }
     if (name in settings) throw usageError(`${path}: ${name} is given twice`)
-    settings[name] = checked(value, SHAPES[name], `${path}: ${key}`)
+    settings[name] = checkSetting(value, SHAPES[name], `${path}: ${key}`)
   }
   return settings
 }
@@ -66,7 +66,7 @@ const isSetting = (name: string): name is keyof Settings => Object.hasOwn(SHAPES
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const checked = (value: unknown, shape: Shape, where: string): unknown => {
+const checkSetting = (value: unknown, shape: Shape, where: string): unknown => {
   switch (shape) {
     case 'text':
       if (typeof value !== 'string') throw usageError(`${where} must be text`)

@@ -13,7 +13,7 @@ import {
 import { FileReceiver } from '../files/file-receiver.js'
 import { FileSource } from '../files/file-source.js'
 import type { CopyPlan, ServerPlan } from '../plan/plan.js'
-import { Probe, type Probed } from '../progress/bottleneck-probe.js'
+import { Probe, type ProbeTarget } from '../progress/bottleneck-probe.js'
 import { showProgress } from '../progress/progress.js'
 import { type CopyEnd, outcomeOfLeftOut } from '../report/copy-end.js'
 import type { Reporter } from '../report/reporter.js'
@@ -59,12 +59,12 @@ const startProgress = (
     stats: () => manager.stats(),
     estimate,
     bytesRead: file === undefined ? undefined : () => file.bytesRead,
-    probe: new Probe(new Map(targets.flatMap(probedServer)), interrupts.signal),
+    probe: new Probe(new Map(targets.flatMap(probeTargetOf)), interrupts.signal),
   }
   return showProgress(output, source, { ...request, hasRows: file === undefined })
 }
 
-const probedServer = (target: CopyPlan['targets'][number]): [string, Probed][] =>
+const probeTargetOf = (target: CopyPlan['targets'][number]): [string, ProbeTarget][] =>
   target.kind === 'file' ? [] : [[target.name, target]]
 
 /** Runs the copy to its end, however it ends. @returns the rows by the servers' count, or the error */

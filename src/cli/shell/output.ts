@@ -60,7 +60,7 @@ export class Output {
   }
 
   /** A line on stderr. */
-  tell(text: string): void {
+  info(text: string): void {
     this.#live?.clear()
     this.#write(process.stderr, `${text}\n`)
     this.#live?.draw()
@@ -68,16 +68,16 @@ export class Output {
 
   /** A warning, on stderr. */
   warn(text: string): void {
-    this.tell(`copyman: ${this.styled('yellow', 'warning:')} ${text}`)
+    this.info(`copyman: ${this.styled('yellow', 'warning:')} ${text}`)
   }
 
   /** An error, on stderr. */
-  complain(text: string): void {
-    this.tell(`copyman: ${text}`)
+  error(text: string): void {
+    this.info(`copyman: ${text}`)
   }
 
   /** Sets the live lines: all further output appears above them. */
-  drawAlso(live: LiveRegion | undefined): void {
+  setLiveRegion(live: LiveRegion | undefined): void {
     this.#live = live
   }
 

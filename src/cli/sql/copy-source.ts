@@ -11,7 +11,7 @@ export interface Estimate {
 interface Relation {
   /** Name, quoted for SQL. */
   readonly table: string
-  /** pg_class.relkind; undefined for unknown: COPY then gets the name. */
+  /** pg_class.relkind; undefined if it is unknown: COPY then reads the table by name. */
   readonly kind: string | undefined
   /** Column list, quoted for SQL; default: all columns. */
   readonly columns?: string

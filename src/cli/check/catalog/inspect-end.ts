@@ -14,7 +14,10 @@ const LOCK_MS = 1000
 /** SQLSTATE too_many_connections: of the server, the database or the role. */
 const TOO_MANY_CONNECTIONS = '53300'
 
-/** The facts of one server. Its connection stays open until `close`, to show that the servers accept all connections at once. */
+/**
+ * The facts of one server. Its connection stays open until `close`: several ends can be on one server, which must accept
+ * all their connections at the same time.
+ */
 export interface InspectedEnd<T> {
   readonly address: ServerAddress | undefined
   readonly server: ServerFacts | undefined

@@ -50,7 +50,10 @@ export const inspectServer = async (client: pg.Client): Promise<Omit<ServerFacts
   return { ...server, connections, system: await systemIdentifier(client) }
 }
 
-/** The limit with the fewest free connections; superusers have the server's limit only. The check's own connection counts as free. */
+/**
+ * The limit with the fewest free connections. Superusers have the server's limit only. The check's own connection counts
+ * as free, since the copy takes its place.
+ */
 const freeConnections = (row: ConnectionRow): ConnectionFacts => {
   const limits: ConnectionFacts[] = [
     {

@@ -59,7 +59,7 @@ export const binaryFindings = ({ columns, types }: Readable): Finding[] =>
     return [obstacle.endsWith(NO_BINARY) ? error('binary', message) : warning('binary', message)]
   })
 
-/** A type's name for a message. Two types with one name may differ, e.g. in their extension's version, which is then shown. */
+/** A type's name for a message. Two types with the same name may differ, e.g. in their extension's version: then shown. */
 const typeLabel = (
   column: { readonly type: string; readonly typeName: string },
   other: string,

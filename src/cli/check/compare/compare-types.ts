@@ -58,7 +58,7 @@ export const compareTypes = (
 
 const TEMPORAL = /^(timestamp|timestamptz|time|timetz|interval)$/
 
-/** One type with a narrower modifier: values too long for a varchar fail; a numeric or timestamp with fewer digits rounds silently. */
+/** The same type with a narrower modifier: a shorter varchar fails; a numeric or timestamp of fewer digits rounds silently. */
 const narrowing = ({ from, to }: ColumnPair, names: string, types: TypeMap): Finding[] => {
   const type = types.get(to.type)
   if (type?.kind === 'd') {

@@ -1,4 +1,4 @@
-// Types, lint and format, floors, unused code. Silent when all is well.
+// Types, lint and format, floors, unused code and class members. Silent when all is well.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -8,6 +8,7 @@ const CHECKS = [
   ['lint and format', 'node_modules/.bin/biome', ['check', '--error-on-warnings']],
   ['floors', process.execPath, ['scripts/check-floors.mjs']],
   ['unused code', 'node_modules/.bin/knip', ['--treat-config-hints-as-errors']],
+  ['unused members', process.execPath, ['scripts/check-members.mjs']],
 ]
 
 for (const [name, command, args] of CHECKS) {

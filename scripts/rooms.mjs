@@ -69,14 +69,20 @@ export const ROOMS = {
   // the door
   src: ['src/main/*', 'src/shared/*'],
 
-  'src/cli/shell': ['src'],
   'src/cli/text': ['src'],
-  'src/cli/sql': ['src/cli/shell', 'src'],
+  'src/cli/shell': ['src/cli/text', 'src'],
+  'src/cli/sql': ['src/cli/shell', 'src/cli/text', 'src'],
   'src/cli/files': ['src/cli/shell', 'src'],
   'src/cli/request': ['src/cli/files', 'src/cli/sql', 'src/cli/shell', 'src/cli/text', 'src'],
   'src/cli/check/catalog': ['src/cli/sql', 'src/cli/text', 'src'],
   'src/cli/check/compare': ['src/cli/check/catalog', 'src/cli/sql', 'src/cli/text', 'src'],
-  'src/cli/check/report': ['src/cli/check/compare', 'src/cli/check/catalog', 'src/cli/text', 'src'],
+  'src/cli/check/report': [
+    'src/cli/check/compare',
+    'src/cli/check/catalog',
+    'src/cli/sql',
+    'src/cli/text',
+    'src',
+  ],
   'src/cli/check': ['src/cli/check/*', 'src/cli/sql', 'src/cli/text', 'src'],
   'src/cli/plan': [
     'src/cli/check',
@@ -106,7 +112,7 @@ export const ROOMS = {
     'src/cli/text',
     'src',
   ],
-  'src/cli/bench': ['src/cli/request', 'src/cli/shell', 'src'],
+  'src/cli/bench': ['src/cli/request', 'src/cli/shell', 'src/cli/text', 'src'],
   'src/cli/commands': ['src/cli/*', 'src'],
   'src/cli': ['src/cli/*', 'src'],
 }

@@ -12,10 +12,10 @@ import { printable } from './text/printable.js'
 const args = process.argv.slice(2)
 const output = new Output()
 const interrupts = listenForInterrupts((name) => {
-  output.complain(`${name}: ending the copy in an orderly way; once more ends it at once`)
+  output.error(`${name}: cancelling the copy; a second signal ends the process at once`)
 })
 
-/** Of wrong usage: which help would tell. */
+/** The help to read after wrong usage. */
 const helpOf = (): string => {
   const [command = ''] = args
   return ['copy', 'check', 'bench', 'demo'].includes(command) ? `copyman help ${command}` : 'copyman help'
@@ -25,26 +25,26 @@ const main = async (): Promise<number> => {
   try {
     if (scrubArguments(args)) {
       output.warn(
-        'a password in an argument can be seen by every user of this machine; PGPASSWORD, ~/.pgpass and --config cannot',
+        'every user of this machine can see a password in an argument, but not one in PGPASSWORD, ~/.pgpass or --config',
       )
     }
     return await runProgram(args, { output, interrupts })
   } catch (error) {
     if (!(error instanceof CopyError)) {
-      output.complain(`this should not happen: ${withoutSecrets(printable(messageOf(error)))}`)
+      output.error(`this should not happen: ${withoutSecrets(printable(messageOf(error)))}`)
       return EXIT.none
     }
     if (error.code === 'COPY_OPTION') {
-      output.complain(withoutSecrets(printable(error.message)))
-      output.tell(`See ${helpOf()}.`)
+      output.error(withoutSecrets(printable(error.message)))
+      output.info(`See ${helpOf()}.`)
       return EXIT.usage
     }
     if (error instanceof CopyAborted) {
-      output.complain('interrupted; nothing is loaded')
+      output.error('interrupted; nothing is loaded')
       return interrupts.status ?? EXIT.none
     }
-    output.complain(faultText(error))
-    output.complain('nothing is loaded')
+    output.error(faultText(error))
+    output.error('nothing is loaded')
     return EXIT.none
   }
 }

@@ -18,14 +18,14 @@ const version = (): string => {
 }
 
 /**
- * Runs what the arguments ask for.
+ * Runs the command that the arguments name.
  * @returns the exit status
  * @throws CopyError COPY_OPTION for wrong usage
  */
 export const runProgram = async (args: readonly string[], shell: Shell): Promise<number> => {
   let status: number = EXIT.all
   const program = new Command('copyman')
-    .description('Reads one COPY stream and loads any number of PostgreSQL servers from it at once.')
+    .description('Reads one COPY stream and loads it into any number of PostgreSQL servers at the same time.')
     .version(version(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
@@ -33,7 +33,7 @@ export const runProgram = async (args: readonly string[], shell: Shell): Promise
     .exitOverride()
     .configureOutput({
       writeOut: (text) => shell.output.result(text.trimEnd()),
-      // what went wrong is told once, where it is caught
+      // errors are printed once, where they are caught
       writeErr: () => undefined,
     })
   for (const add of COMMANDS) {
@@ -42,29 +42,29 @@ export const runProgram = async (args: readonly string[], shell: Shell): Promise
     })
   }
   for (const command of program.commands) command.helpOption('-h, --help', 'print this help')
-  if (args.length === 0) throw usageError('a command is missing, such as copy')
+  if (args.length === 0) throw usageError('a command is missing, e.g. copy')
   try {
-    await program.parseAsync(apart(args), { from: 'user' })
+    await program.parseAsync(splitValues(args), { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return EXIT.all
-    throw usageError(sentence(error, args[0] ?? ''))
+    throw usageError(usageMessage(error, args[0] ?? ''))
   }
   return status
 }
 
-/** `--flag=value` as two arguments: of an unknown flag, commander would quote the value and find no flag like it. */
-const apart = (args: readonly string[]): string[] =>
+/** Splits `--flag=value` into two arguments: for an unknown flag, commander quotes the whole and suggests nothing. */
+const splitValues = (args: readonly string[]): string[] =>
   args.flatMap((arg) => {
     const match = /^(--[a-z][a-z-]*)=(.*)$/s.exec(arg)
     return match === null ? [arg] : [match[1] as string, match[2] as string]
   })
 
-/** What commander says, in one line and without the passwords that it quotes. */
-const sentence = ({ message, code }: CommanderError, command: string): string => {
-  // what is too much may be half a password: it is not shown
+/** Commander's message in one line, without passwords. */
+const usageMessage = ({ message, code }: CommanderError, command: string): string => {
+  // the extra argument may be half a password, so it is not shown
   if (code === 'commander.excessArguments')
-    return `${command} takes options only, and there is a word too many; a value with spaces is written in quotes`
+    return `${command} takes options only, and there is an argument too many; a value with spaces is written in quotes`
   return withoutSecrets(
     message
       .replace(/^error: /, '')

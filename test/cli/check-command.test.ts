@@ -43,7 +43,7 @@ test('one table of all ends, the format and why, the size and time; exit status 
     `^t2 +${place} +${version} +table +ok +ok +UTF8 +no +0 +\\d+ +ok$`,
     '^$',
     '^Format: binary, since both targets have the same types in the same columns\\.$',
-    '^Size: about 5,000 rows, \\d+ kB; less than 1 s if nothing is in the way\\. These are guesses\\.$',
+    '^Size: about 5,000 rows, \\d+ KiB; less than 1 s if nothing is in the way\\. These are guesses\\.$',
     '^All is well: 2 targets can be loaded\\.$',
     '^$',
   ]

@@ -46,11 +46,11 @@ test('all targets that cannot be reached are told, not only the first, and the o
   assert.deepEqual(fine, [])
   assert.match(
     String(database),
-    /^error unreachable: .*database "nowhere" does not exist \(SQLSTATE 3D000\); the database is named behind the host/,
+    /^error unreachable: .*database "nowhere" does not exist \(SQLSTATE 3D000\); the name of the database follows the host/,
   )
   assert.match(
     String(role),
-    /^error unreachable: .*role "nobody" does not exist \(SQLSTATE 28000\); the user is named before the host/,
+    /^error unreachable: .*role "nobody" does not exist \(SQLSTATE 28000\); the user stands before the host/,
   )
   assert.deepEqual(report.format, {
     format: 'binary',
@@ -157,10 +157,10 @@ test('free connections: the nearest of three limits, and none that is left', asy
   const narrow = await check([{ ...target.connection, user: 'anybody', database: 'narrow' }])
   assert.deepEqual(narrow.targets[0]?.server?.connections, {
     free: 3,
-    bound: "the database's limit of 3",
+    limit: "the database's limit of 3",
   })
   const superuser = await check([target.connection])
-  assert.match(superuser.targets[0]?.server?.connections.bound ?? '', /^max_connections 100$/)
+  assert.match(superuser.targets[0]?.server?.connections.limit ?? '', /^max_connections 100$/)
 })
 
 test('a role whose transactions are read-only cannot load', async () => {
@@ -187,7 +187,7 @@ test('databases of other encodings: what has no place there', async () => {
   assert.equal(report.ok, true)
   assert.match(
     said(report.targets[0]).join(),
-    /^warning encoding: .*LATIN1.*a character that LATIN1 lacks fails/,
+    /^warning encoding: .*LATIN1.*a character that LATIN1 lacks makes the copy fail/,
   )
   assert.match(said(report.targets[1]).join(), /^warning encoding: .*SQL_ASCII.*unchecked/)
   const back = await runCheck({
@@ -195,7 +195,10 @@ test('databases of other encodings: what has no place there', async () => {
     targets: [{ name: 'u', connection: source.connection, table }],
     format: 'auto',
   })
-  assert.match(said(back.targets[0]).join(), /^warning encoding: .*text that is not UTF-8 fails/)
+  assert.match(
+    said(back.targets[0]).join(),
+    /^warning encoding: .*text that is not UTF-8 makes the copy fail/,
+  )
 })
 
 const found = async (...how: [mode: 'session' | 'transaction', size: number, lends?: 'first']) => {
@@ -210,16 +213,21 @@ const found = async (...how: [mode: 'session' | 'transaction', size: number, len
 test('a pooler in transaction mode is recognised and refused, however small its pool and whatever it lends next', async () => {
   for (const [size, lends] of [[1], [2], [5], [3, 'first'], [7, 'first']] as const) {
     const report = await found('transaction', size, lends)
-    assert.match(said(report.targets[0]).join(), /^error pooler: a pooler in transaction mode stands between/)
+    assert.match(
+      said(report.targets[0]).join(),
+      /^error pooler: the connection goes through a pooler in transaction mode/,
+    )
     assert.equal(report.status, 1)
   }
 })
 
 test('a pooler in session mode is fine; one with no second connection cannot be told', async () => {
   const report = await found('session', 2)
-  assert.deepEqual(said(report.targets[0]), ['note pooler: a pooler in session mode stands between'])
+  assert.deepEqual(said(report.targets[0]), [
+    'note pooler: the connection goes through a pooler in session mode',
+  ])
   const small = await found('session', 1)
-  assert.match(said(small.targets[0]).join(), /^warning pooler: .*could not be told/)
+  assert.match(said(small.targets[0]).join(), /^warning pooler: .*a pooler whose mode is unknown/)
   assert.equal(report.targets[0]?.ok && small.targets[0]?.ok, true)
 })
 
@@ -232,7 +240,7 @@ test('what a standby, an old server and a full one mean', async () => {
   assert.deepEqual(codes({ isInRecovery: true }), ['error read-only'])
   assert.deepEqual(codes({ version: 130_000, versionText: '13.0' }), ['warning version'])
   assert.deepEqual(codes({ version: 190_000, versionText: '19' }), ['warning version'])
-  assert.deepEqual(codes({ connections: { free: 0, bound: 'max_connections 100' } }), ['error connections'])
+  assert.deepEqual(codes({ connections: { free: 0, limit: 'max_connections 100' } }), ['error connections'])
   const standby = { ...server, isInRecovery: true }
   assert.deepEqual(
     compareSourceServer(standby).map(({ code }) => code),

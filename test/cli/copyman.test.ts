@@ -108,7 +108,7 @@ test('exit status 3 says that some targets are loaded, with the fault, what to d
     people.stderr,
     new RegExp(`^copyman: ${firstName}: relation "few" does not exist \\(SQLSTATE 42P01\\)\n`),
   )
-  assert.match(people.stderr, /\n {4}make the table first, such as by pg_dump --schema-only/)
+  assert.match(people.stderr, /\n {4}create the table first, e\.g\. pipe pg_dump --schema-only/)
   assert.ok(people.stderr.endsWith(`copyman: 1 of 2 targets is loaded: ${secondName}\n`))
   assert.match(people.stdout, new RegExp(`\n  ${firstName}  dropped\n  ${secondName}  committed  1 row\n$`))
 

@@ -42,7 +42,7 @@ test('a table goes through files of every format and compression and comes out t
       format.length > 0
         ? 'it was asked for'
         : /csv/.test(name)
-          ? `${at(name)} is named so`
+          ? `the name of ${at(name)} says so`
           : 'a file is text unless its name or --format says otherwise'
     assert.match(written.stdout, new RegExp(`^  as (csv|text|binary), since ${why}$`, 'm'))
     assert.ok(written.stdout.endsWith(`  ${at(name)}  completed\n`), written.stdout)
@@ -162,7 +162,7 @@ test('zstd where this Node has none is refused in words', {
   assert.equal(written.status, 2)
   assert.match(
     written.stderr,
-    /this Node \(v[\d.]+\) has no zstd; take Node 22\.15 or newer, gzip, or the program/,
+    /this Node \(v[\d.]+\) has no zstd; use Node 22\.15 or newer, gzip, or the zstd program/,
   )
   await writeFile(at('x.copy'), Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0]))
   const read = await run(['copy', '--file', at('x.copy'), '--to', `${target}#events`])
@@ -228,5 +228,5 @@ test('a password in an argument is warned about once, scrubbed from the process 
   assert.equal(status, 143)
   assert.match(seen, /copyman copy --from/)
   for (const text of [seen, stdout, stderr]) assert.ok(!text.includes(secret), text)
-  assert.equal(stderr.match(/a password in an argument can be seen/g)?.length, 1)
+  assert.equal(stderr.match(/can see a password in an argument/g)?.length, 1)
 })

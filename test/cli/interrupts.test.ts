@@ -44,7 +44,7 @@ for (const [signal, status] of [
     assert.deepEqual({ found, stdout }, { found: status, stdout: '' }, stderr)
     assert.equal(
       stderr,
-      `copyman: ${signal}: ending the copy in an orderly way; once more ends it at once
+      `copyman: ${signal}: cancelling the copy; a second signal ends the process at once
 copyman: the copy was interrupted
 copyman: nothing is loaded
 `,

@@ -136,8 +136,5 @@ test('rows for a reader that goes away are a fault of that target', async () => 
   child.stdout?.once('data', () => child.stdout?.destroy())
   const { status, stderr } = await ended(child)
   assert.equal(status, 1)
-  assert.match(
-    stderr,
-    /^copyman: standard output: whoever read it has gone away\ncopyman: nothing is loaded\n$/,
-  )
+  assert.match(stderr, /^copyman: standard output: its reader closed it\ncopyman: nothing is loaded\n$/)
 })

@@ -69,7 +69,7 @@ test('the list of typos has every flag of the help', async () => {
 })
 
 test('an unknown command is refused with the one that was meant', async () => {
-  await assertRefused([], /a command is missing, such as copy/)
+  await assertRefused([], /a command is missing, e\.g\. copy/)
   await assertRefused(['cpy'], /unknown command 'cpy'; did you mean copy\?/)
   await assertRefused(
     [...COPY, 'events'],
@@ -148,7 +148,10 @@ test('connections that cannot be are refused without a word of what they hold', 
     await assertRefused(['copy', '--from', FROM, '--table', 'events', '--to', url], /--to .*is written %?/)
     await assertRefused(from(url), /--from.*is written %?/)
   }
-  await assertRefused(from(''), /--from is empty; postgres:\/\/ alone means what PGHOST/)
+  await assertRefused(
+    from(''),
+    /--from is empty; postgres:\/\/ alone takes host, user and database from PGHOST/,
+  )
   await assertRefused([...COPY, '--to', ''], /--to number 2 is empty/)
   await assertRefused([...COPY, '--to', 'db2'], /write postgres:\/\/ann@db1\/app, or host=db1/)
   await assertRefused(

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander'
 import { splitFragment } from '../request/target-url.js'
 import { usageError, wholeNumber } from '../shell/usage.js'
+import { count } from '../text/figures.js'
 
-/** As commander gives them. */
+/** The flags, as commander returns them. */
 export interface BenchFlags {
   readonly from?: string
   readonly to?: readonly string[]
@@ -12,13 +13,13 @@ export interface BenchFlags {
   readonly json?: boolean
 }
 
-/** What is to be measured. */
+/** The measurements to make. */
 export interface BenchRequest {
-  /** Undefined for rows made in memory. */
+  /** Undefined for rows from memory. */
   readonly from: string | undefined
   /** Empty for receivers that discard. */
   readonly to: readonly string[]
-  /** How many receivers, one measurement each. */
+  /** Numbers of receivers, one measurement for each number. */
   readonly receivers: readonly number[]
   readonly rows: number
   readonly rowBytes: number
@@ -35,19 +36,19 @@ const MAX_ROW_BYTES = 1_000_000
 /** Adds the flags of `bench`. */
 export const addBenchFlags = (command: Command): Command =>
   command
-    .option('--from <url>', 'read from this server by COPY; rows made in memory unless given')
+    .option('--from <url>', 'read rows from this server by COPY (default: rows from memory)')
     .addOption(
       new Option(
         '--to <url>',
-        'load this server, into a temporary table; once for each. They are discarded unless given',
+        'load this server, into a temporary table; repeat it for each (default: receivers that discard)',
       ).argParser((value: string, list: readonly string[] = []) => [...list, value]),
     )
     .option(
       '--receivers <numbers>',
-      `how many receivers, one measurement each; ${DEFAULT_RECEIVERS} unless given`,
+      `numbers of receivers, one measurement for each number (default: ${DEFAULT_RECEIVERS})`,
     )
-    .option('--rows <number>', `rows of each measurement; ${DEFAULT_ROWS.toLocaleString('en')} unless given`)
-    .option('--row-bytes <number>', `bytes of each row; ${DEFAULT_ROW_BYTES} unless given`)
+    .option('--rows <number>', `rows of each measurement (default: ${count(DEFAULT_ROWS)})`)
+    .option('--row-bytes <number>', `bytes of each row (default: ${DEFAULT_ROW_BYTES})`)
     .option('--json', 'print each measurement as a line of JSON')
 
 /** @throws CopyError COPY_OPTION that names the flag and what is legal */
@@ -58,7 +59,7 @@ export const readBench = (flags: BenchFlags): BenchRequest => {
   const receivers = wanted.split(',').map((text) => wholeNumber('--receivers', text.trim(), 1, most))
   for (const url of [...to, ...(from === undefined ? [] : [from])]) {
     if (splitFragment(url, '--to').table !== undefined) {
-      throw usageError('bench makes its own rows and temporary tables: leave out what follows #')
+      throw usageError('bench makes its own rows and temporary tables: leave out # and the table')
     }
   }
   return {

@@ -2,25 +2,25 @@ import { type CopyFrom, type CopyTo, copy, IteratorProducer, NullReceiver } from
 import { serverName } from '../request/target-url.js'
 import type { BenchRequest } from './bench-request.js'
 
-/** Rows are handed over in lists of about so many bytes. */
+/** Approximate bytes of each list of rows that the source yields. */
 const LIST_BYTES = 64 * 1024
 
-/** What one measurement came to. */
-interface Measured {
+/** The result of one measurement. */
+interface Measurement {
   readonly seconds: number
-  /** Payload that was read. */
+  /** Bytes of rows, read once. */
   readonly moved: number
 }
 
 /**
- * Moves the rows to so many receivers, once. Nothing of it stays anywhere.
+ * Copies the rows to this number of receivers, once. Leaves nothing on any server.
  * @throws CopyFailed, CopyAborted; CopyError COPY_OPTION for connections that cannot work
  */
 export const measure = async (
   request: BenchRequest,
   receivers: number,
   signal: AbortSignal,
-): Promise<Measured> => {
+): Promise<Measurement> => {
   const to: CopyTo[] =
     request.to.length > 0
       ? request.to.slice(0, receivers).map(intoTemporaryTable)
@@ -29,7 +29,7 @@ export const measure = async (
   return { seconds, moved: bytes }
 }
 
-/** One column of text, and the newline that COPY adds. */
+/** Rows of one text column. `rowBytes` includes the newline that COPY adds. */
 const sourceOf = ({ from, rows, rowBytes }: BenchRequest): CopyFrom => {
   if (from === undefined) return new IteratorProducer(rowsInMemory(rows, rowBytes))
   const query = `SELECT repeat('x', ${rowBytes - 1}) FROM (SELECT generate_series(1, ${rows})) AS rows`

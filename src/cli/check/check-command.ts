@@ -4,15 +4,15 @@ import { type CheckRequest, runCheck } from './run-check.js'
 
 export interface CheckCommandOptions extends CheckRequest {
   readonly json?: boolean
-  /** Prints nothing when all is well. */
+  /** Prints nothing without errors. */
   readonly quiet?: boolean
-  /** Takes results, for stdout. */
+  /** Prints results to stdout. */
   readonly print: (text: string) => void
 }
 
 /**
- * `copyman check`: looks at the source and all targets, prints what it found, and changes nothing.
- * @returns the exit status: 0 all well, 1 something would fail, 2 the call itself is wrong
+ * `copyman check`: checks the source and all targets, and prints the findings. Changes nothing.
+ * @returns the exit status: 0 no errors, 1 the copy would fail at an end, 2 wrong usage
  * @throws CopyError COPY_OPTION for connections that cannot work; the signal's reason
  */
 export const checkCommand = async (options: CheckCommandOptions): Promise<number> => {

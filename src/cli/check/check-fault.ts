@@ -2,9 +2,8 @@ import { CopyError } from '../../index.js'
 import type { CheckedEnd } from './report/check-report.js'
 
 /**
- * Why an end must not be copied from or to, as the fault that a copy would tell of: all its errors in one. Undefined when
- * it is well.
- * @param receiver its name as a receiver; not given for the source
+ * All errors that a check found at one end, as one fault of a copy; undefined without errors.
+ * @param receiver the name of the target; undefined for the source
  */
 export const checkFault = ({ findings }: CheckedEnd, receiver?: string): CopyError | undefined => {
   const errors = findings.filter(({ severity }) => severity === 'error')

@@ -3,21 +3,21 @@ import { quoteIdentifier, quoteShell, quoteTableName } from '../sql/quote.js'
 import type { SourceFacts } from './catalog/columns.js'
 import { error, type Finding, warning } from './catalog/finding.js'
 
-/** A table that a target lacks. */
+/** A table that does not exist at a target. */
 export interface MissingTable {
-  /** Its parts as they were given: table, or schema and table. */
+  /** The parts of the name in the request: table, or schema and table. */
   readonly parts: readonly string[]
   readonly target: ServerAddress
-  /** Whether its schema is missing too. */
+  /** Whether the schema does not exist either. */
   readonly lacksSchema: boolean
-  /** Tables there whose names differ in schema or case only. */
+  /** Tables at the target whose names differ in schema or case only. */
   readonly alike: readonly string[]
   readonly source: { readonly address: ServerAddress; readonly facts: SourceFacts | undefined } | undefined
-  /** Statements that run first, and may make it. */
+  /** Statements that run first, and may create the table. */
   readonly before: readonly string[]
 }
 
-/** Says that a table is missing, and how to make it. */
+/** A finding with a command that creates the table. */
 export const missingTable = (missing: MissingTable): Finding => {
   const { parts, alike, before } = missing
   const name = parts.join('.')
@@ -40,18 +40,18 @@ const recipe = ({ parts, target, lacksSchema, source }: MissingTable): string =>
     const { table } = source.facts
     const isSameName = parts.at(-1) === table.name && (schema ?? table.schema) === table.schema
     if (isSameName && ['r', 'p', 'f'].includes(table.kind)) {
-      // quoted, since pg_dump takes a pattern
+      // quoted, since -t of pg_dump is a pattern
       const dump = `pg_dump -s -t ${quoteShell(quoteTableName(table))} -d ${quoteShell(plainUrl(source.address))}`
       return `${first}${dump} | ${psql}`
     }
   }
-  if (source?.facts === undefined) return 'CREATE TABLE there first'
+  if (source?.facts === undefined) return 'run CREATE TABLE there'
   const { columns } = source.facts.kind === 'table' ? source.facts.table : source.facts
   const list = columns.map(({ name, typeName }) => `${quoteIdentifier(name)} ${typeName}`).join(', ')
   return `${first}${psql} -c ${quoteShell(`CREATE TABLE ${wanted} (${list})`)}`
 }
 
-/** A URL for psql and pg_dump, without the password: they find it where copyman did, or ask. */
+/** A URL for psql and pg_dump, without the password: these programs find it where copyman did, or ask for it. */
 const plainUrl = ({ host, port, user, database }: ServerAddress): string => {
   const name = encodeURIComponent(host)
   const place = host.includes(':') && !host.startsWith('/') ? `[${host}]` : name

@@ -7,16 +7,16 @@ import { bytes, count, duration } from '../text/figures.js'
 
 const EXAMPLES = `
 Examples:
-  How fast this machine moves rows to 1, 2 and 4 receivers that discard them, with no server at all:
+  Rows from memory to 1, 2 and 4 receivers that discard them, without any server:
     copyman bench
 
-  From a server, read by COPY, to receivers that discard:
+  Rows from a server, read by COPY, to receivers that discard them:
     copyman bench --from postgres://db1/app --rows 100000
 
-  From a server into the first one and into both of two others, into temporary tables that are gone afterwards:
+  Rows from a server into temporary tables, first on one and then on both of two other servers:
     copyman bench --from postgres://db1/app --to postgres://db2/app --to postgres://db3/app --receivers 1,2 --rows 100000
 
-Nothing of it stays anywhere. For figures that compare, let nothing else run, and repeat it.
+The measurement leaves nothing on any server. For figures that can be compared, run nothing else, and repeat it.
 `
 
 /** `copyman bench`. */

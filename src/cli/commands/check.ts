@@ -8,23 +8,23 @@ import type { Shell } from '../shell/shell.js'
 
 const EXAMPLES = `
 Examples:
-  What would fail, at all targets, before the first of them is emptied:
+  Everything that would fail, at all targets, before any of them is emptied:
     copyman check --from postgres://db1/app --table events --to postgres://db2/app --to postgres://db3/app --truncate
 
-  The same for a script, as one line of JSON:
+  As one line of JSON, for a script:
     copyman check --from postgres://db1/app --table events --to postgres://db2/app --json
 
-Exit status: 0 all is well, 1 something would fail, 2 wrong usage, 130 or 143 interrupted. Nothing is changed anywhere.
-copyman copy runs the same check first.
+Exit status: 0 no error was found, 1 an error was found, 2 wrong usage, 130 or 143 interrupted.
+The check changes nothing. copyman copy runs the same check first.
 `
 
 /** `copyman check`. */
 export const addCheckCommand = (program: Command, shell: Shell, done: (status: number) => void): void => {
   const command = program
     .command('check')
-    .summary('look at the source and all targets, and change nothing')
+    .summary('report what would make a copy fail; change nothing')
     .description(
-      'Takes the flags of copyman copy, looks at the source and at all targets, and tells what would fail.',
+      'Takes the flags of copyman copy, and reports everything at the source and at all targets that would make the copy fail.',
     )
   addCopyFlags(command)
     .addHelpText('after', EXAMPLES)
@@ -35,9 +35,9 @@ const check = async (flags: Flags, { output, interrupts }: Shell): Promise<numbe
   const request = await readRequest(flags)
   const { json, quiet } = request
   const print = (text: string): void => output.result(text)
-  const asked = checkRequest(request, interrupts.signal)
+  const checked = checkRequest(request, interrupts.signal)
   try {
-    return await checkCommand({ ...asked, json, quiet, print })
+    return await checkCommand({ ...checked, json, quiet, print })
   } catch (error) {
     if (interrupts.signal.aborted) throw new CopyAborted('the check was interrupted', { cause: error })
     throw error

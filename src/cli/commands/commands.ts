@@ -5,7 +5,7 @@ import { addCheckCommand } from './check.js'
 import { addCopyCommand } from './copy.js'
 import { addDemoCommand } from './demo.js'
 
-/** Adds one command to the program; `done` takes its exit status. */
+/** Adds one command to the program. The command calls `done` with its exit status. */
 type AddCommand = (program: Command, shell: Shell, done: (status: number) => void) => void
 
 /** Every command, in the order of the help. */

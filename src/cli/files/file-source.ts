@@ -4,7 +4,7 @@ import { compressionNamed, compressionOf, decompressor, MAGIC_BYTES } from './co
 
 const READ_BYTES = 1024 * 1024
 
-/** A file of COPY data, or standard input. Read anew for each pass. */
+/** A file of COPY data, or standard input. Each pass reads the file from its start. */
 export class FileSource {
   readonly #path: string
   #bytesRead = 0
@@ -14,24 +14,24 @@ export class FileSource {
     this.#path = path
   }
 
-  /** Of the file as it is, packed or not: how far the pass under way has read. */
+  /** How many bytes of the file, compressed or not, this pass has read. */
   get bytesRead(): number {
     return this.#bytesRead
   }
 
-  /** Its bytes, unpacked. @throws what the file system and the decompressor say, with the path */
+  /** The decompressed bytes. @throws the errors of the file system and of the decompressor, with the path */
   async *read(): AsyncGenerator<Uint8Array> {
     this.#bytesRead = 0
     const input = this.#open()
     try {
       const pieces = this.#counted(input)
       const start = await firstBytes(pieces)
-      const packed = compressionOf(start) ?? compressionNamed(this.#path)
+      const compression = compressionOf(start) ?? compressionNamed(this.#path)
       const whole = prepend(start, pieces)
-      if (packed === undefined) yield* whole
-      else yield* unpack(whole, decompressor(packed, this.#path))
+      if (compression === undefined) yield* whole
+      else yield* decompress(whole, decompressor(compression, this.#path))
     } catch (error) {
-      throw named(error, this.#path)
+      throw withPath(error, this.#path)
     } finally {
       input.destroy()
     }
@@ -50,7 +50,7 @@ export class FileSource {
   }
 }
 
-/** As many as tell a compression, or all there are. */
+/** At least MAGIC_BYTES bytes, or all bytes of a shorter file. */
 const firstBytes = async (pieces: AsyncIterator<Uint8Array>): Promise<Uint8Array> => {
   let start = Buffer.alloc(0)
   while (start.length < MAGIC_BYTES) {
@@ -69,17 +69,17 @@ const prepend = async function* (
   yield* rest
 }
 
-const unpack = async function* (
-  packed: AsyncIterable<Uint8Array>,
+const decompress = async function* (
+  compressed: AsyncIterable<Uint8Array>,
   transform: Transform,
 ): AsyncGenerator<Uint8Array> {
-  // what fails in it is thrown by the transform, which pipeline destroys
-  pipeline(packed, transform, () => undefined)
+  // an error in the pipeline destroys the transform, which then throws it here
+  pipeline(compressed, transform, () => undefined)
   yield* transform as AsyncIterable<Uint8Array>
 }
 
-/** zlib's errors do not tell which file. */
-const named = (error: unknown, path: string): unknown => {
+/** zlib's errors do not name the file. */
+const withPath = (error: unknown, path: string): unknown => {
   if (!(error instanceof Error) || error.message.includes(path)) return error
   if ('code' in error && String(error.code).startsWith('COPY_')) return error
   const name = path === '-' ? 'standard input' : path

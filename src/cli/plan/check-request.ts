@@ -2,7 +2,7 @@ import type { CheckRequest } from '../check/run-check.js'
 import type { CopyRequest, ServerRequest } from '../request/copy-request.js'
 import { knownFormat, whyKnown } from '../request/known-format.js'
 
-/** What a check is to look at: the servers of a copy. */
+/** The check for a copy: of its servers, not of its files. */
 export const checkRequest = (request: CopyRequest, signal: AbortSignal): CheckRequest => {
   const { source, targets, truncate, freeze, before } = request
   return {

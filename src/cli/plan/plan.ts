@@ -1,36 +1,31 @@
 import type { CopyError } from '../../index.js'
-import type { CopyRequest, FileRequest, Format, ServerRequest } from '../request/copy-request.js'
+import type { CopyRequest, FileRequest, ServerRequest } from '../request/copy-request.js'
+import type { Estimate, Format } from '../sql/copy-source.js'
 
-/** What one server is to do. */
+/** The statements for one server. */
 export interface ServerPlan extends ServerRequest {
   readonly statement: string
   readonly before: readonly string[]
   readonly after: readonly string[]
 }
 
-/** How much there is to read, as far as anybody knows; each is 0 when unknown. */
-export interface Estimate {
-  readonly rows: number
-  readonly bytes: number
-}
-
-/** A target that is not even tried, and why: a fault of the copy. */
+/** A target that the copy does not start, and the fault to report for it. */
 export interface LeftOut {
   readonly name: string
   readonly fault: CopyError
 }
 
-/** What a request came to when the source, and the targets unless --no-check, had been asked. */
+/** The plan of a copy, made from the request and, without --no-check, from a check of all ends. */
 export interface CopyPlan {
   readonly request: CopyRequest
   readonly format: Format
-  /** Why it is that format, to stand behind "since". */
+  /** The reason for the format, to follow "since". */
   readonly why: string
-  /** `COPY … TO STDOUT`; undefined where a file is read. */
+  /** `COPY … TO STDOUT`; undefined for a file. */
   readonly sourceStatement: string | undefined
   readonly targets: readonly (ServerPlan | FileRequest)[]
   readonly leftOut: readonly LeftOut[]
-  /** What a check found that may be a mistake, and is none of a fault. */
+  /** Findings of the check that may be mistakes, but do not stop a target. */
   readonly warnings: readonly { readonly name: string; readonly code: string; readonly message: string }[]
   readonly estimate: Estimate
 }
@@ -39,11 +34,11 @@ export interface CopyPlan {
 const withOptions = (format: Format, header: boolean, more: readonly string[] = []): string =>
   `(${[`FORMAT ${format}`, ...(header ? ['HEADER'] : []), ...more].join(', ')})`
 
-/** @param what a table's name, with its columns if they are named, or a query in parentheses */
-export const sourceStatement = (what: string, request: CopyRequest, format: Format): string =>
-  `COPY ${what} TO STDOUT ${withOptions(format, request.header)}`
+/** @param source the text between COPY and TO STDOUT */
+export const sourceStatement = (source: string, request: CopyRequest, format: Format): string =>
+  `COPY ${source} TO STDOUT ${withOptions(format, request.header)}`
 
-/** @param columns the columns to load, in the order of the source, quoted for SQL; all unless given */
+/** @param columns the columns to load, in the order of the source, quoted for SQL; default: all */
 export const planServer = (
   target: ServerRequest,
   request: CopyRequest,

@@ -2,14 +2,15 @@ import { CopyAborted } from '../../index.js'
 import { checkFault } from '../check/check-fault.js'
 import type { CheckReport } from '../check/report/check-report.js'
 import { runCheck } from '../check/run-check.js'
-import type { CopyRequest, FileRequest, Format, ServerRequest } from '../request/copy-request.js'
+import type { CopyRequest } from '../request/copy-request.js'
 import { usageError } from '../shell/usage.js'
+import type { Estimate } from '../sql/copy-source.js'
 import { checkRequest } from './check-request.js'
-import { type CopyPlan, type Estimate, type LeftOut, planServer, sourceStatement } from './plan.js'
+import { type CopyPlan, type LeftOut, planServer, sourceStatement } from './plan.js'
 
 /**
- * Checks the source and all targets, and plans the copy of those that can be loaded.
- * @param file how large the file is that is read, if one is
+ * Checks the source and all targets, and plans the copy into those targets that can be loaded.
+ * @param file the size of the source if it is a file
  * @throws CopyError COPY_OPTION when the source is a target, or a target is given twice; COPY_CHECK when the source
  *   cannot be read; CopyAborted
  */
@@ -18,8 +19,8 @@ export const prepareChecked = async (
   file: Estimate | undefined,
   signal: AbortSignal,
 ): Promise<CopyPlan> => {
-  const report = await checked(request, signal)
-  if (report.status === 2) throw usageError(usageOf(report))
+  const report = await checkOrAbort(request, signal)
+  if (report.status === 2) throw usageError(usageMessage(report))
   const fault = report.source && checkFault(report.source)
   if (fault !== undefined) throw fault
   const { format, why } = report.format
@@ -33,7 +34,7 @@ export const prepareChecked = async (
     }
     const end = found.next().value as CheckReport['targets'][number]
     const fault = checkFault(end, target.name)
-    if (fault === undefined) targets.push(planned(target, request, format, end.columns))
+    if (fault === undefined) targets.push(planServer(target, request, format, end.columns))
     else leftOut.push({ name: target.name, fault })
   }
   return {
@@ -49,14 +50,7 @@ export const prepareChecked = async (
   }
 }
 
-const planned = (
-  target: ServerRequest,
-  request: CopyRequest,
-  format: Format,
-  columns: string | undefined,
-): Exclude<CopyPlan['targets'][number], FileRequest> => planServer(target, request, format, columns)
-
-const checked = async (request: CopyRequest, signal: AbortSignal): Promise<CheckReport> => {
+const checkOrAbort = async (request: CopyRequest, signal: AbortSignal): Promise<CheckReport> => {
   try {
     return await runCheck(checkRequest(request, signal))
   } catch (cause) {
@@ -65,12 +59,12 @@ const checked = async (request: CopyRequest, signal: AbortSignal): Promise<Check
   }
 }
 
-/** A call that is wrong under whatever names: the same server by two of them. */
-const usageOf = ({ targets }: CheckReport): string => {
-  const wrongs = targets.flatMap(({ name, findings }) =>
+/** Targets that are the source or another target, found by the server's identity: one server can have several names. */
+const usageMessage = ({ targets }: CheckReport): string => {
+  const messages = targets.flatMap(({ name, findings }) =>
     findings.filter(({ code }) => code.startsWith('same-')).map(({ message }) => `--to ${name}: ${message}`),
   )
-  return wrongs.join('; ')
+  return messages.join('; ')
 }
 
 const warningsOf = ({ source, targets }: CheckReport): CopyPlan['warnings'] =>

@@ -4,17 +4,18 @@ import type { CopyRequest } from '../request/copy-request.js'
 import { knownFormat, whyKnown } from '../request/known-format.js'
 import type { Shell } from '../shell/shell.js'
 import { usageError } from '../shell/usage.js'
+import { copySource, type Estimate } from '../sql/copy-source.js'
 import { messageOf } from '../text/message-of.js'
-import { type CopyPlan, type Estimate, planServer, sourceStatement } from './plan.js'
+import { type CopyPlan, planServer, sourceStatement } from './plan.js'
 import { prepareChecked } from './prepare-checked.js'
-import { askSourceTable, copySource } from './source-table.js'
+import { readSourceTable } from './source-table.js'
 
 const UNKNOWN: Estimate = { rows: 0, bytes: 0 }
 
 /**
- * Looks at both ends before the copy, unless that is not wanted, and makes the plan of it.
+ * Makes the plan of a copy. Checks all ends first, or, with --no-check, reads only the kind and size of the source table.
  * @throws CopyError COPY_OPTION for a file that cannot be read, or a source that is a target; COPY_CHECK when the source
- *   cannot be read; CopyFailed when it cannot be asked; CopyAborted
+ *   cannot be read; with --no-check, the errors of `queryValue`; CopyAborted
  */
 export const prepare = async (request: CopyRequest, shell: Shell): Promise<CopyPlan> => {
   const { source } = request
@@ -30,13 +31,13 @@ export const prepare = async (request: CopyRequest, shell: Shell): Promise<CopyP
   const plan = { request, format, why, targets, leftOut: [], warnings: [] }
   switch (source.kind) {
     case 'table': {
-      const found = await askSourceTable(source.connection, source.table, signal)
+      const found = await readSourceTable(source.connection, source.table, signal)
       const estimate = found === undefined ? UNKNOWN : { rows: Math.max(0, found.rows), bytes: found.bytes }
-      const what = copySource(source.table, found)
+      const what = copySource({ table: source.table, kind: found?.kind })
       return { ...plan, sourceStatement: sourceStatement(what, request, format), estimate }
     }
     case 'query': {
-      const what = `(${source.query}\n)`
+      const what = copySource(source)
       return { ...plan, sourceStatement: sourceStatement(what, request, format), estimate: UNKNOWN }
     }
     case 'file':

@@ -3,7 +3,7 @@ import { bytes, count } from '../text/figures.js'
 import { printable } from '../text/printable.js'
 import type { CopyPlan } from './plan.js'
 
-/** Prints what a copy would do. */
+/** Prints the plan of a copy. */
 export const printPlan = (plan: CopyPlan, output: Output): void => {
   const { request, targets, sourceStatement, format, why, estimate } = plan
   const from = request.source.kind === 'file' ? request.source.path : (sourceStatement as string)

@@ -2,28 +2,26 @@ import type { ConnectionInput } from '../../index.js'
 import { queryValue } from '../sql/query-value.js'
 import { literal } from '../sql/quote.js'
 
-/** What the source's catalog says about the table to read. */
+/** Facts of the source table, by its catalog. */
 export interface SourceTable {
-  /** As pg_class.relkind has it: r is a table, p a partitioned one, v a view. */
+  /** pg_class.relkind: r is a table, p a partitioned table, v a view. */
   readonly kind: string
-  /** By the last ANALYZE; negative when there was none. */
+  /** By the last ANALYZE; negative without one. */
   readonly rows: number
-  /** On disk, without indexes. */
+  /** Size on disk, without indexes. */
   readonly bytes: number
 }
 
-/** pg_class.relkind of what COPY reads by its name; it refuses views and all that holds no rows of its own. */
-const NAMED = ['r', 't']
-
-/** Partitions hold the rows of a partitioned table. */
+/** The partitions that hold the rows of a partitioned table. */
 const LEAVES = `SELECT c.reltuples, pg_table_size(c.oid) AS bytes
   FROM pg_partition_tree(t.oid) AS leaf JOIN pg_class AS c ON c.oid = leaf.relid WHERE leaf.isleaf`
 
 /**
- * Learns what kind of table it is, and how large.
- * @returns undefined when there is none of that name
+ * Reads the kind and the size of a table.
+ * @returns undefined when the table does not exist
+ * @throws the errors of `queryValue`
  */
-export const askSourceTable = async (
+export const readSourceTable = async (
   connection: ConnectionInput,
   table: string,
   signal: AbortSignal,
@@ -36,7 +34,3 @@ export const askSourceTable = async (
   if (found === undefined) return undefined
   return { kind: found.kind, rows: Number(found.rows ?? -1), bytes: Number(found.bytes ?? 0) }
 }
-
-/** What stands between COPY and TO. */
-export const copySource = (table: string, found: SourceTable | undefined): string =>
-  found === undefined || NAMED.includes(found.kind) ? table : `(SELECT * FROM ${table})`

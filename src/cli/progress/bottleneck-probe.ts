@@ -2,18 +2,18 @@ import type { ConnectionInput } from '../../index.js'
 import { queryValue } from '../sql/query-value.js'
 import { literal } from '../sql/quote.js'
 
-/** What keeps a target from taking more: its server, a lock there, or the network before it. */
+/** The reason why a target is slow: its server, a lock on its server, or the network to its server. */
 export type Obstacle = 'network' | 'server' | 'lock'
 
-/** Who has held the others back for so long is worth a question. */
+/** Only a target that is the bottleneck for this long is target. */
 const SUSPECT_MS = 2_000
-/** A question takes a connection: so seldom. */
+/** The least time between two probes: each needs a connection. */
 const ASK_MS = 5_000
-/** Answers that count: what one moment shows may be chance. */
+/** The last answers to count: one answer alone may be chance. */
 const ANSWERS = 3
 
-/** How to reach a target, and what runs there. */
-export interface Probed {
+/** A target's connection, and the statement that runs there. */
+export interface ProbeTarget {
   readonly connection: ConnectionInput
   readonly statement: string
 }
@@ -23,9 +23,9 @@ interface Activity {
   readonly event: string | null
 }
 
-/** Asks the server of a target that holds the others back what its COPY waits for, on another connection, now and then. */
+/** Queries the server of the slowest target, on a connection of its own, for the event that its COPY waits for. */
 export class Probe {
-  readonly #targets: ReadonlyMap<string, Probed>
+  readonly #targets: ReadonlyMap<string, ProbeTarget>
   readonly #signal: AbortSignal
   #suspect: string | undefined
   #since = 0
@@ -33,14 +33,15 @@ export class Probe {
   #isAsking = false
   #answers: Obstacle[] = []
 
-  constructor(targets: ReadonlyMap<string, Probed>, signal: AbortSignal) {
+  constructor(targets: ReadonlyMap<string, ProbeTarget>, signal: AbortSignal) {
     this.#targets = targets
     this.#signal = signal
   }
 
   /**
-   * @param suspect the one that holds the others back, if it is one
-   * @returns what is known of it: what most of the last answers say
+   * Starts a query if one is due.
+   * @param suspect the target that is the bottleneck; undefined for none, or for several targets
+   * @returns the most frequent obstacle in the last answers; undefined before the first answer
    */
   look(suspect: string | undefined, now: number): Obstacle | undefined {
     if (suspect !== this.#suspect) {
@@ -53,35 +54,35 @@ export class Probe {
       this.#askedAt = now
       this.#ask(suspect)
     }
-    return most(this.#answers)
+    return mostFrequent(this.#answers)
   }
 
   async #ask(suspect: string): Promise<void> {
-    const probed = this.#targets.get(suspect)
-    if (probed === undefined) return
+    const target = this.#targets.get(suspect)
+    if (target === undefined) return
     this.#isAsking = true
     try {
       const query = `SELECT json_build_object('type', wait_event_type, 'event', wait_event) FROM pg_stat_activity
-        WHERE state = 'active' AND query = ${literal(probed.statement)} ORDER BY query_start DESC LIMIT 1`
-      const activity = (await queryValue(probed.connection, query, this.#signal)) as Activity | undefined
+        WHERE state = 'active' AND query = ${literal(target.statement)} ORDER BY query_start DESC LIMIT 1`
+      const activity = (await queryValue(target.connection, query, this.#signal)) as Activity | undefined
       if (activity !== undefined && suspect === this.#suspect) {
         this.#answers = [...this.#answers, obstacleOf(activity)].slice(-ANSWERS)
       }
     } catch {
-      // it is only to tell more: the copy itself has its own ways to find out that a server is gone
+      // the answer is an extra: the copy itself notices a server that is gone
     } finally {
       this.#isAsking = false
     }
   }
 }
 
-/** A backend that waits for its client to send waits for the network: whatever we have is on its way. */
+/** A backend that waits for its client waits for the network: all data for it has been sent. */
 const obstacleOf = ({ type, event }: Activity): Obstacle => {
   if (event === 'ClientRead') return 'network'
   return type === 'Lock' ? 'lock' : 'server'
 }
 
-const most = (answers: readonly Obstacle[]): Obstacle | undefined => {
+const mostFrequent = (answers: readonly Obstacle[]): Obstacle | undefined => {
   const times = (one: Obstacle): number => answers.filter((answer) => answer === one).length
   return [...answers].sort((a, b) => times(b) - times(a))[0]
 }

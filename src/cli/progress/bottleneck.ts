@@ -2,37 +2,37 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { CopyStats, ReceiverStats } from '../../index.js'
 import type { Obstacle } from './bottleneck-probe.js'
 
-/** Whom everybody waits for. */
+/** The bottleneck of a copy. */
 export type Holder =
-  /** The source gives less than all could take. */
+  /** The source supplies fewer bytes than the targets could take. */
   | { readonly kind: 'source' }
-  /** This program's main thread, which reads the source, has no time left. */
+  /** The main thread, which reads the source, is busy all the time. */
   | { readonly kind: 'copyman' }
-  /** The ring is full for one target, or for several: their network or server takes less than the source gives. */
+  /** The ring is full for one target or for several: their networks or servers take fewer bytes than the source supplies. */
   | {
       readonly kind: 'target'
       readonly names: readonly string[]
-      /** Of one target, once its server has been asked. */
+      /** For a single target, after the first answer of its server. */
       readonly obstacle?: Obstacle
     }
 
-/** What the ring holds, unless told otherwise: what a receiver can lag. */
+/** The library's default size of the ring, and so the largest lag of a receiver. */
 const RING_BYTES = 32 * 1024 * 1024
 
-/** One that has not taken so much of a ring makes the writer wait for it: slots are seldom full to the brim. */
+/** A lag of this share of the ring makes the writer wait: slots are seldom completely full. */
 const FULL = 0.5
 
-/** The main thread has no time left. */
+/** Event loop utilization above which the main thread is the bottleneck. */
 const BUSY = 0.95
 
-/** How much the last look counts: what is shown should not flicker. */
+/** Weight of the last sample in the moving averages, so that the display does not flicker. */
 const WEIGHT = 0.25
 
-/** Whether slices are left for it to take. */
+/** Whether a receiver still has slices to take. */
 export const isTaking = ({ state, lagBytes }: Pick<ReceiverStats, 'state' | 'lagBytes'>): boolean =>
   state === 'receiving' || (state === 'completing' && lagBytes > 0)
 
-/** Finds out who holds the others back, by looking again and again. */
+/** Finds the bottleneck of a copy, from moving averages over regular samples. */
 export class BottleneckDetector {
   readonly #fill = new Map<string, number>()
   #utilization: EventLoopUtilization = performance.eventLoopUtilization()
@@ -50,7 +50,7 @@ export class BottleneckDetector {
       this.#fill.set(name, last + WEIGHT * (lagBytes / RING_BYTES - last))
     }
     if (taking.length === 0) return undefined
-    // the source has said its last word
+    // the source has ended
     if (taking.some(({ state }) => state === 'completing')) {
       return { kind: 'target', names: taking.map(({ name }) => name) }
     }
@@ -66,7 +66,7 @@ const OBSTACLES: Readonly<Record<Obstacle, string>> = {
   lock: ': a lock on its server',
 }
 
-/** In words: `waits for the source`. */
+/** The bottleneck in words, e.g. `waits for the source`. */
 export const holderText = (holder: Holder, receivers: number): string => {
   switch (holder.kind) {
     case 'source':

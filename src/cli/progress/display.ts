@@ -1,4 +1,5 @@
-/** Shows how far a copy is, until its end. */
+/** A display of a running copy. */
 export interface Progress {
+  /** Stops the display and removes live lines. */
   end(): void
 }

@@ -1,6 +1,6 @@
 import stringWidth from 'string-width'
 import type { Output } from '../shell/output.js'
-import { bytes, count, duration } from '../text/figures.js'
+import { bytes, count, duration, quantity } from '../text/figures.js'
 import { printable } from '../text/printable.js'
 import { holderText, isTaking } from './bottleneck.js'
 import type { ReceiverView, View } from './view.js'
@@ -9,7 +9,7 @@ const BAR_CELLS = 20
 const MIN_BAR_COLUMNS = 100
 const MAX_NAME = 32
 
-/** What a target that moves nothing does, or did. */
+/** The state of a target in words, shown unless the target is receiving. */
 const STATES: Partial<Record<ReceiverView['state'], string>> = {
   opening: 'connecting',
   waiting: 'waits for another pass',
@@ -26,23 +26,44 @@ const STATES: Partial<Record<ReceiverView['state'], string>> = {
 
 export interface LineStyle {
   readonly columns: number
-  /** Whether there are rows to count: of a file's bytes nobody knows how many they are. */
+  /** Whether the source counts rows; a file gives bytes only. */
   readonly hasRows: boolean
   readonly styled: Output['styled']
 }
 
-/** One line of each target. */
-export const receiverLines = (view: View, style: LineStyle): string[] => {
-  const names = view.receivers.map(({ name }) => fit(printable(name), MAX_NAME))
+/**
+ * One line for each target and one for the copy.
+ * @param most how many targets to show; default: all
+ */
+export const progressText = (view: View, style: LineStyle, most = Number.POSITIVE_INFINITY): string => {
+  const { shown, hidden } = selectReceivers(view.receivers, most)
+  const more = hidden === 0 ? [] : [`  … and ${quantity(hidden, 'more target')}`]
+  return [...receiverLines(shown, style), ...more, totalLine(view, style)].join('\n')
+}
+
+const DONE: readonly ReceiverView['state'][] = ['committed', 'completed', 'completing']
+
+/** If there are more targets than lines: the targets with the largest lag, in their usual order. */
+const selectReceivers = (
+  receivers: readonly ReceiverView[],
+  most: number,
+): { readonly shown: readonly ReceiverView[]; readonly hidden: number } => {
+  if (receivers.length <= most) return { shown: receivers, hidden: 0 }
+  const rank = ({ state, lagBytes }: ReceiverView): number => (DONE.includes(state) ? -1 : lagBytes)
+  const shown = new Set([...receivers].sort((a, b) => rank(b) - rank(a)).slice(0, most))
+  return { shown: receivers.filter((one) => shown.has(one)), hidden: receivers.length - shown.size }
+}
+
+const receiverLines = (receivers: readonly ReceiverView[], style: LineStyle): string[] => {
+  const names = receivers.map(({ name }) => fit(printable(name), MAX_NAME))
   const width = Math.max(...names.map((name) => stringWidth(name)))
-  return view.receivers.map((receiver, i) => {
+  return receivers.map((receiver, i) => {
     const parts = [pad(names[i] as string, width), ...receiverParts(receiver, style)]
     return cut(`  ${parts.join('  ')}`, style.columns)
   })
 }
 
-/** The line of them all. */
-export const totalLine = (view: View, style: LineStyle): string => {
+const totalLine = (view: View, style: LineStyle): string => {
   const { hasRows, styled, columns } = style
   const rate = hasRows ? `${count(view.messagesPerSecond)} rows/s` : `${bytes(view.bytesPerSecond)}/s`
   const parts = [
@@ -91,7 +112,7 @@ const drawBar = (share: number, styled: Output['styled']): string => {
 
 const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - stringWidth(text)))
 
-/** The end of a name tells more than its begin. */
+/** A name in at most `width` columns. Cuts off the start, since names differ at their ends. */
 const fit = (text: string, width: number): string => {
   if (stringWidth(text) <= width) return text
   const characters = [...text]
@@ -101,7 +122,7 @@ const fit = (text: string, width: number): string => {
 
 const ESCAPE = /(\u001b\[[\d;]*m)/
 
-/** As many columns as there are, so that no line is wrapped; styles take none, and those that began also end. */
+/** A line in at most `columns` columns, so that the terminal does not wrap it. Escapes have no width and are all kept. */
 const cut = (text: string, columns: number): string => {
   if (stringWidth(text) < columns) return text
   let left = columns - 2

@@ -10,11 +10,11 @@ const NONE: Progress = { end: () => undefined }
 export interface ProgressOptions {
   readonly json: boolean
   readonly quiet: boolean
-  /** Whether there are rows to count. */
+  /** Whether the source counts rows; a file gives bytes only. */
   readonly hasRows: boolean
 }
 
-/** Begins to show how far a copy is, in the way that suits where it is shown. */
+/** Starts the display that suits the output: JSON, live lines, plain lines or none. */
 export const showProgress = (output: Output, source: ViewSource, options: ProgressOptions): Progress => {
   if (options.quiet) return NONE
   const views = new Views(source)

@@ -1,10 +1,10 @@
 import type { CopyStats, ReceiverState } from '../../index.js'
-import type { Estimate } from '../plan/plan.js'
+import type { Estimate } from '../sql/copy-source.js'
 import { BottleneckDetector, type Holder, isTaking } from './bottleneck.js'
 import type { Probe } from './bottleneck-probe.js'
 import { Rates } from './rates.js'
 
-/** What there is to show of one target. */
+/** The progress of one target. */
 export interface ReceiverView {
   readonly name: string
   readonly state: ReceiverState
@@ -12,11 +12,11 @@ export interface ReceiverView {
   readonly bytes: number
   readonly bytesPerSecond: number
   readonly lagBytes: number
-  /** 0 to 1, of the pass; undefined when nobody knows how much there is. */
+  /** Share of the pass, 0 to 1; undefined when the size of the source is unknown. */
   readonly share: number | undefined
 }
 
-/** What there is to show of a copy at one moment. */
+/** The progress of a copy at one moment. */
 export interface View {
   readonly pass: number
   readonly seconds: number
@@ -30,26 +30,26 @@ export interface View {
   readonly receivers: readonly ReceiverView[]
 }
 
-/** Where the figures come from. */
+/** The copy that a view shows. */
 export interface ViewSource {
   stats(): CopyStats
   readonly estimate: Estimate
-  /** Of a file: bytes that the pass has read of it. */
+  /** For a file: bytes of the file that this pass has read. */
   readonly bytesRead: (() => number) | undefined
   readonly probe: Probe
 }
 
-/** Looks less often than this would miss who holds the others back. */
-export const LOOK_MS = 250
+/** The bottleneck detector averages over snapshots: it needs them at least this often, shown or not. */
+const SAMPLE_MS = 250
 
-/** An estimate may be too low: a copy is not at its end before it says so. */
-const MOST_SHARE = 0.99
+/** An estimate may be too low, so the share stays below 1 until the copy ends. */
+const MAX_SHARE = 0.99
 
-/** Looks at a copy now and then: figures of the moment, rates over the last seconds. */
+/** Views of one copy: figures of the moment, and rates over the last seconds. */
 export class Views {
   readonly #source: ViewSource
   readonly #rates = new Rates()
-  readonly #holders = new BottleneckDetector()
+  readonly #detector = new BottleneckDetector()
 
   constructor(source: ViewSource) {
     this.#source = source
@@ -83,13 +83,13 @@ export class Views {
   }
 
   #holder(stats: CopyStats, now: number): Holder | undefined {
-    const holder = this.#holders.look(stats)
+    const holder = this.#detector.look(stats)
     const suspect = holder?.kind === 'target' && holder.names.length === 1 ? holder.names[0] : undefined
     const obstacle = this.#source.probe.look(suspect, now)
     return holder?.kind === 'target' && obstacle !== undefined ? { ...holder, obstacle } : holder
   }
 
-  /** By the target that has taken least: all are done when it is. */
+  /** Seconds until the slowest target has all data: the copy ends with this target. */
   #eta({ receivers, bytes: read }: CopyStats, share: number, now: number): number | undefined {
     const taking = receivers.filter(isTaking)
     if (taking.length === 0 || read === 0) return undefined
@@ -107,6 +107,13 @@ export class Views {
         : estimate.rows > 0
           ? [stats.messages, estimate.rows]
           : [stats.bytes, estimate.bytes]
-    return all > 0 ? Math.min(MOST_SHARE, done / all) : undefined
+    return all > 0 ? Math.min(MAX_SHARE, done / all) : undefined
   }
+}
+
+/** Takes snapshots for the bottleneck detector between those that are shown. @returns stops it */
+export const startSampling = (views: Views): (() => void) => {
+  views.snapshot()
+  const timer = setInterval(() => views.snapshot(), SAMPLE_MS)
+  return () => clearInterval(timer)
 }

@@ -1,24 +1,25 @@
 import type { CopyError, CopyStats, Outcome } from '../../index.js'
 import type { CopyPlan, LeftOut } from '../plan/plan.js'
 
-export const NOTHING_YET = { state: 'aborted', bytes: 0, seconds: 0, passes: 0, retries: 0 } as const
+/** The outcome of a target that was not started. */
+export const NOT_STARTED = { state: 'aborted', bytes: 0, seconds: 0, passes: 0, retries: 0 } as const
 
-/** What became of a target that was not even tried; undefined for all others. */
+/** The outcome of a target that was left out; undefined for all others. */
 export const outcomeOfLeftOut = (name: string, leftOut: readonly LeftOut[]): Outcome | undefined => {
   const found = leftOut.find((one) => one.name === name)
-  return found && { ...NOTHING_YET, name, state: 'dropped', fault: found.fault }
+  return found && { ...NOT_STARTED, name, state: 'dropped', fault: found.fault }
 }
 
-/** What became of a copy that was begun. */
+/** The result of a copy. */
 export interface CopyEnd {
   readonly outcomes: readonly Outcome[]
   readonly stats: CopyStats
-  /** Rows by the servers' own count. */
+  /** Rows, by the servers' count. */
   readonly rows: number | undefined
   readonly seconds: number
   readonly warnings: readonly CopyError[]
-  /** How the rows were sent, and why so. */
+  /** The format of the rows, and the reason for it. */
   readonly sent?: Pick<CopyPlan, 'format' | 'why'>
-  /** Why it did not come to its end. */
+  /** The reason why the copy is not complete. */
   readonly error?: CopyError
 }

@@ -6,15 +6,15 @@ import { type CopyRequest, isStandardOutput, type SourceRequest, type TargetRequ
 import type { Settings, TargetSettings } from './settings.js'
 import { pathOf, serverName, splitFragment } from './target-url.js'
 
-/** Of a variable of a script, say, that is not set. */
-const EMPTY = 'postgres:// alone means what PGHOST and its like say'
+/** An empty value often comes from a script's variable that is not set. */
+const EMPTY = 'postgres:// alone takes host, user and database from PGHOST, PGUSER and PGDATABASE'
 
 const FORMATS = ['auto', 'text', 'csv', 'binary'] as const
 const MAX_RETRIES = 1000
 
 /**
- * Checks what was asked for, as far as that is possible without a connection.
- * @throws CopyError COPY_OPTION that names the flag, its problem and what is right
+ * Checks the settings, as far as that is possible without a connection.
+ * @throws CopyError COPY_OPTION that names the flag, its problem and what is legal
  */
 export const buildRequest = (settings: Settings): CopyRequest => {
   const source = buildSource(settings)
@@ -30,7 +30,7 @@ export const buildRequest = (settings: Settings): CopyRequest => {
   }
   const retry = wholeNumber('--retry', settings.retry ?? 0, 0, MAX_RETRIES)
   if (retry > 0 && source.kind === 'file' && source.path === '-') {
-    throw usageError('--retry reads the source once more, and standard input can be read only once')
+    throw usageError('--retry reads the source again, and standard input can be read only once')
   }
   return {
     source,
@@ -64,7 +64,7 @@ const buildSource = ({ from, table, query, file }: Settings): SourceRequest => {
   }
   if (from === '') throw usageError(`--from is empty; ${EMPTY}`)
   if (from === undefined)
-    throw usageError('--from is missing: the URL of the source, such as postgres://ann@db1/app')
+    throw usageError('--from is missing: the URL of the source, e.g. postgres://ann@db1/app')
   if (typeof from === 'string' && from.includes('#') && splitFragment(from, '--from').table !== undefined) {
     throw usageError('--from: the table to read is given by --table, not after #')
   }
@@ -72,7 +72,7 @@ const buildSource = ({ from, table, query, file }: Settings): SourceRequest => {
   return { kind: 'table', connection: from, table: quoteTable(table as string, '--table') }
 }
 
-/** COPY takes the query in parentheses. */
+/** Inside of COPY's parentheses, a query has no semicolon. */
 const checkQuery = (query: string): string => {
   const text = query.trim().replace(/;+$/, '')
   if (text === '') throw usageError('--query is empty')
@@ -81,18 +81,17 @@ const checkQuery = (query: string): string => {
 
 const buildTargets = (settings: Settings, source: SourceRequest): TargetRequest[] => {
   const { to = [], toTable, table } = settings
-  if (to.length === 0)
-    throw usageError('--to is missing: the URL of a target, such as postgres://ann@db2/app')
+  if (to.length === 0) throw usageError('--to is missing: the URL of a target, e.g. postgres://ann@db2/app')
   const targets = to.map((one, i) => buildTarget(one, i, toTable ?? table))
   if (settings.json && targets.some(isStandardOutput)) {
     throw usageError('--json and --to file:- both print on standard output')
   }
   refuseSame(targets, source)
-  return withOwnNames(targets)
+  return withUniqueNames(targets)
 }
 
-const buildTarget = (given: string | TargetSettings, i: number, table: string | undefined): TargetRequest => {
-  const settings = typeof given === 'string' ? asSettings(given) : given
+const buildTarget = (value: string | TargetSettings, i: number, table: string | undefined): TargetRequest => {
+  const settings = typeof value === 'string' ? asSettings(value) : value
   if (settings.file !== undefined) {
     const { file: path } = settings
     return { kind: 'file', name: settings.name ?? (path === '-' ? 'standard output' : path), path }
@@ -112,7 +111,7 @@ const buildTarget = (given: string | TargetSettings, i: number, table: string | 
   wanted ??= table
   if (wanted === undefined) {
     throw usageError(
-      `${option}: the table to load is missing; give --to-table, or name it behind the URL: …#events`,
+      `${option}: the table to load is missing; give --to-table, or add the table to the URL: …#events`,
     )
   }
   return {
@@ -138,8 +137,8 @@ const configName = (connection: ConnectionInput): string | undefined => {
   return host === undefined ? undefined : `${host}${database === undefined ? '' : `/${database}`}`
 }
 
-/** Two tables of one database have the same name, which tells nobody which one failed. */
-const withOwnNames = (targets: readonly TargetRequest[]): TargetRequest[] => {
+/** Targets in one database would have the same name: a message could not say which target failed. */
+const withUniqueNames = (targets: readonly TargetRequest[]): TargetRequest[] => {
   const taken = new Map<string, number>()
   return targets.map((target) => {
     const times = (taken.get(target.name) ?? 0) + 1
@@ -148,7 +147,7 @@ const withOwnNames = (targets: readonly TargetRequest[]): TargetRequest[] => {
   })
 }
 
-/** The same target twice would load every row twice; the source as its target would read what it writes. */
+/** A target that is given twice would get every row twice; a copy of the source into itself would read its own rows. */
 const refuseSame = (targets: readonly TargetRequest[], source: SourceRequest): void => {
   const seen = new Set<string>()
   if (source.kind === 'table') seen.add(identity(source.connection, source.table))
@@ -174,7 +173,7 @@ const lagSeconds = (text: string): number | undefined => {
   const match = /^drop:(\d+(?:\.\d+)?)$/.exec(text)
   const seconds = Number(match?.[1])
   if (match === null || seconds === 0) {
-    throw usageError(`--lag must be block, or drop:SECONDS such as drop:30, not ${JSON.stringify(text)}`)
+    throw usageError(`--lag must be block, or drop:SECONDS, e.g. drop:30, not ${JSON.stringify(text)}`)
   }
   return seconds
 }

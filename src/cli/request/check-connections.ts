@@ -3,7 +3,7 @@ import { FileReceiver } from '../files/file-receiver.js'
 import { usageError } from '../shell/usage.js'
 import type { ServerRequest, SourceRequest, TargetRequest } from './copy-request.js'
 
-/** The library names its own options; the user knows the flag. */
+/** Replaces the option that the library names in an error by the command's flag. */
 export const forOption = <T>(option: string, make: () => T): T => {
   try {
     return make()
@@ -17,7 +17,7 @@ const checkTarget = ({ connection, option }: ServerRequest): void => {
   forOption(option, () => new StatementReceiver({ connection, statement: 'COPY t FROM STDIN' }))
 }
 
-/** Refuses connections that cannot work, before anything is connected. @throws CopyError COPY_OPTION */
+/** @throws CopyError COPY_OPTION for connections and files that cannot work; connects to nothing */
 export const checkConnections = (source: SourceRequest, targets: readonly TargetRequest[]): void => {
   if (source.kind !== 'file') {
     const { connection } = source

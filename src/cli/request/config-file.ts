@@ -5,7 +5,7 @@ import { usageError } from '../shell/usage.js'
 import { messageOf } from '../text/message-of.js'
 import type { Settings } from './settings.js'
 
-/** What a setting may be in the file. */
+/** The type of a setting in the file. */
 type Shape = 'text' | 'flag' | 'texts' | 'number' | 'connection' | 'targets'
 
 const SHAPES: Readonly<Record<keyof Settings, Shape>> = {
@@ -35,9 +35,9 @@ const SHAPES: Readonly<Record<keyof Settings, Shape>> = {
 const TARGET_KEYS = ['name', 'connection', 'table', 'file']
 
 /**
- * Reads settings from a JSON or YAML file: named as the flags are, `on-fault` or `onFault`. No message quotes the file,
- * since it may hold passwords.
- * @throws CopyError COPY_OPTION that names the file, the place and what is right
+ * Reads settings from a JSON or YAML file. They have the names of the flags, as `on-fault` or `onFault`. No message quotes
+ * the file, since it may contain passwords.
+ * @throws CopyError COPY_OPTION that names the file, the place and what is legal
  */
 export const readConfigFile = async (path: string): Promise<Settings> => {
   let text: string
@@ -47,7 +47,7 @@ export const readConfigFile = async (path: string): Promise<Settings> => {
     throw usageError(`--config: ${messageOf(error)}`)
   }
   const found = extname(path) === '.json' ? parseJson(text, path) : await parseYaml(text, path)
-  if (!isRecord(found)) throw usageError(`${path}: settings are expected, such as "table: events"`)
+  if (!isRecord(found)) throw usageError(`${path}: settings are expected, e.g. "table: events"`)
   const settings: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(found)) {
     const name = key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
@@ -56,7 +56,7 @@ export const readConfigFile = async (path: string): Promise<Settings> => {
       throw usageError(`${path}: there is no setting ${JSON.stringify(key)}; there are ${known}`)
     }
     if (name in settings) throw usageError(`${path}: ${name} is given twice`)
-    settings[name] = checked(value, SHAPES[name], `${path}: ${key}`)
+    settings[name] = checkSetting(value, SHAPES[name], `${path}: ${key}`)
   }
   return settings
 }
@@ -66,7 +66,7 @@ const isSetting = (name: string): name is keyof Settings => Object.hasOwn(SHAPES
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const checked = (value: unknown, shape: Shape, where: string): unknown => {
+const checkSetting = (value: unknown, shape: Shape, where: string): unknown => {
   switch (shape) {
     case 'text':
       if (typeof value !== 'string') throw usageError(`${where} must be text`)
@@ -146,7 +146,7 @@ const parseJson = (text: string, path: string): unknown => {
 }
 
 const parseYaml = async (text: string, path: string): Promise<unknown> => {
-  // not loaded for every run
+  // loaded only here: most runs have no YAML file
   const { LineCounter, parseDocument } = await import('yaml')
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
@@ -158,6 +158,6 @@ const parseYaml = async (text: string, path: string): Promise<unknown> => {
   try {
     return document.toJS()
   } catch {
-    throw usageError(`${path}: an alias in it has no anchor, or there are too many`)
+    throw usageError(`${path}: an alias has no anchor, or there are too many aliases`)
   }
 }

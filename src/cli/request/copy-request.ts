@@ -1,20 +1,21 @@
 import type { ConnectionInput } from '../../index.js'
+import type { Format } from '../sql/copy-source.js'
 
-/** Where the rows come from. */
+/** The source of the rows. */
 export type SourceRequest =
   | { readonly kind: 'table'; readonly connection: ConnectionInput; readonly table: string }
   | { readonly kind: 'query'; readonly connection: ConnectionInput; readonly query: string }
   /** `-` is standard input. */
   | { readonly kind: 'file'; readonly path: string }
 
-/** One place to load. */
+/** A table on a server, to load. */
 export interface ServerRequest {
   readonly kind: 'server'
   readonly name: string
   readonly connection: ConnectionInput
   /** Quoted for SQL. */
   readonly table: string
-  /** How messages call where it was given, such as `--to db2/app`. */
+  /** The flag that messages name, e.g. `--to db2/app`. */
   readonly option: string
 }
 
@@ -26,14 +27,12 @@ export interface FileRequest {
 
 export type TargetRequest = ServerRequest | FileRequest
 
-export type Format = 'text' | 'csv' | 'binary'
-
-/** What a command line and its configuration file ask for, checked. */
+/** The checked settings of the command line and the configuration file. */
 export interface CopyRequest {
   readonly source: SourceRequest
   readonly targets: readonly TargetRequest[]
   readonly format: Format | 'auto'
-  /** CSV with a line of column names. */
+  /** CSV with the column names in its first line. */
   readonly header: boolean
   readonly truncate: boolean
   readonly freeze: boolean
@@ -43,15 +42,15 @@ export interface CopyRequest {
   readonly onFault: 'isolate' | 'abort'
   readonly retry: number
   readonly atomicity: 'barrier' | 'each'
-  /** `block` unless there are seconds. */
+  /** Undefined for `block`, seconds for `drop`. */
   readonly lagSeconds: number | undefined
-  /** Whether all targets are looked at before the copy. */
+  /** Whether to check all targets before the copy. */
   readonly check: boolean
   readonly dryRun: boolean
   readonly json: boolean
   readonly quiet: boolean
 }
 
-/** Whether the rows go to standard output. */
+/** Whether a target is standard output. */
 export const isStandardOutput = (target: TargetRequest): boolean =>
   target.kind === 'file' && target.path === '-'

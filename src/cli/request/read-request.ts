@@ -6,8 +6,8 @@ import type { Flags } from './flags.js'
 import { merge } from './settings.js'
 
 /**
- * What the flags, and the file that they name, ask for.
- * @throws CopyError COPY_OPTION for what cannot work, as far as that is known before anything is connected
+ * Reads the request from the flags and from the configuration file that they name. Connects to nothing.
+ * @throws CopyError COPY_OPTION for settings and connections that cannot work
  */
 export const readRequest = async (flags: Flags): Promise<CopyRequest> => {
   const file = flags.config === undefined ? {} : await readConfigFile(flags.config)

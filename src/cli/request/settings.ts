@@ -1,7 +1,7 @@
 import type { ConnectionInput } from '../../index.js'
 import type { Flags } from './flags.js'
 
-/** A target as the configuration file may describe it. */
+/** A target in the configuration file. */
 export interface TargetSettings {
   readonly name?: string
   readonly connection?: ConnectionInput
@@ -9,7 +9,7 @@ export interface TargetSettings {
   readonly file?: string
 }
 
-/** Flags and what stands in for them in a configuration file. */
+/** The flags, with the types that a configuration file allows. */
 export interface Settings extends Omit<Flags, 'from' | 'to' | 'config'> {
   readonly from?: ConnectionInput
   readonly to?: readonly (string | TargetSettings)[]
@@ -17,11 +17,11 @@ export interface Settings extends Omit<Flags, 'from' | 'to' | 'config'> {
 
 const SOURCES = ['table', 'query', 'file'] as const
 
-/** Flags win over the file; a source of another kind takes the place of the file's. */
+/** Flags override the file; a source of one kind replaces a source of another kind in the file. */
 export const merge = (file: Settings, flags: Flags): Settings => {
   const { config: _, check, ...given } = flags
   const rest: Record<string, unknown> = { ...file }
   if (SOURCES.some((kind) => given[kind] !== undefined)) for (const kind of SOURCES) delete rest[kind]
-  // commander says `check: true` when --no-check was not given
+  // commander sets `check: true` without --no-check: that must not override the file
   return { ...rest, ...given, ...(check === false && { check }) }
 }

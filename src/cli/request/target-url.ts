@@ -3,7 +3,7 @@ import { usageError } from '../shell/usage.js'
 const FILE = 'file:'
 const DEFAULT_PORT = '5432'
 
-/** The path of `file:PATH`, where `-` is standard output; undefined for anything else. */
+/** The path of `file:PATH`, `-` for standard output; undefined for a text without `file:`. */
 export const pathOf = (text: string): string | undefined => {
   if (!text.startsWith(FILE)) return undefined
   const path = text.slice(FILE.length).replace(/^\/\/(?=\/)/, '')
@@ -12,8 +12,8 @@ export const pathOf = (text: string): string | undefined => {
 }
 
 /**
- * Takes the table off a URL such as `postgres://db2/app#audit.events`.
- * @throws CopyError COPY_OPTION when what follows # cannot be a name, since it may be half a password
+ * Splits a URL and the table after its #, e.g. `postgres://db2/app#audit.events`.
+ * @throws CopyError COPY_OPTION when the text after # cannot be a name: it may be half a password
  */
 export const splitFragment = (
   text: string,
@@ -32,7 +32,7 @@ export const splitFragment = (
   }
 }
 
-/** What a person calls the server: `db2/app`, or `db2:5433/app`; undefined when the text does not tell. */
+/** A short name of the server and its database: `db2/app`, or `db2:5433/app`; undefined when the text has no host. */
 export const serverName = (text: string): string | undefined => {
   const { host, port, database } = isUrl(text) ? partsOfUrl(text) : partsOfKeywords(text)
   if (host === undefined) return undefined
@@ -50,7 +50,7 @@ interface Parts {
 const partsOfUrl = (text: string): Parts => {
   if (!URL.canParse(text)) return {}
   const { hostname, port, pathname, search, hash, searchParams } = new URL(text)
-  // a password that holds /, ? or # looks like this, and part of it like a host
+  // a password with /, ? or # in it parses so, and part of it would pass for a host
   if (`${pathname}${search}${hash}`.includes('@')) return {}
   const host =
     searchParams.get('host') ||

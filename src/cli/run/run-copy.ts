@@ -13,74 +13,86 @@ import {
 import { FileReceiver } from '../files/file-receiver.js'
 import { FileSource } from '../files/file-source.js'
 import type { CopyPlan, ServerPlan } from '../plan/plan.js'
-import { Probe, type Probed } from '../progress/bottleneck-probe.js'
+import { Probe, type ProbeTarget } from '../progress/bottleneck-probe.js'
 import { showProgress } from '../progress/progress.js'
 import { type CopyEnd, outcomeOfLeftOut } from '../report/copy-end.js'
 import type { Reporter } from '../report/reporter.js'
 import { forOption } from '../request/check-connections.js'
+import type { CopyRequest } from '../request/copy-request.js'
 import type { Shell } from '../shell/shell.js'
 import { messageOf } from '../text/message-of.js'
-import { tellServerEvents } from './notices.js'
+import { reportServerEvents } from './notices.js'
 
 /**
- * Runs a copy as planned: shows its progress, tells of faults as they come, and puts files where they belong.
+ * Runs a copy as planned: shows its progress, reports faults when they happen, and gives files their final names.
  * @throws CopyError COPY_OPTION when a connection or statement cannot work, before anything is connected
  */
 export const runCopy = async (plan: CopyPlan, shell: Shell, reporter: Reporter): Promise<CopyEnd> => {
-  const { request, format, why } = plan
   const { producer, file } = makeProducer(plan)
   const receivers = plan.targets.map((target) =>
     target.kind === 'file' ? new FileReceiver(target.path, target.name) : makeReceiver(target),
   )
   const manager = new CopyManager(producer, receivers, optionsOf(plan, shell))
-  tellServerEvents(manager, reporter)
-  const source = {
-    stats: () => manager.stats(),
-    estimate: plan.estimate,
-    bytesRead: file === undefined ? undefined : () => file.bytesRead,
-    probe: new Probe(new Map(plan.targets.flatMap(probed)), shell.interrupts.signal),
-  }
-  const progress = showProgress(shell.output, source, { ...request, hasRows: file === undefined })
-  const onFault = (fault: ReceiverFault<Receiver>): void => {
-    for (const error of fault.faults.values()) reporter.fault(error)
-  }
-  let rows: number | undefined
-  let error: CopyError | undefined
-  try {
-    const how = {
-      onFault: request.onFault === 'abort' ? ('abort' as const) : onFault,
-      ...retryOf(request.retry),
-    }
-    rows = (await manager.run(how)).rows
-  } catch (thrown) {
-    if (!(thrown instanceof CopyError)) throw thrown
-    error = thrown
-  } finally {
-    progress.end()
-  }
-  const done = await settleFiles(manager.outcomes, receivers, error === undefined, reporter)
-  const outcomes = inOrder(plan, done)
+  reportServerEvents(manager, reporter)
+  const progress = startProgress(plan, manager, file, shell)
+  const { rows, error } = await runManager(manager, plan.request, reporter).finally(() => progress.end())
+  const outcomes = await settleFiles(manager.outcomes, receivers, error === undefined, reporter)
   const stats = manager.stats()
-  const { warnings } = manager
   return {
-    outcomes,
+    outcomes: inOrder(plan, outcomes),
     stats,
     rows,
     seconds: stats.seconds,
-    warnings,
-    sent: { format, why },
+    warnings: manager.warnings,
+    sent: { format: plan.format, why: plan.why },
     ...(error !== undefined && { error }),
   }
 }
 
-/** Those that were left out have their place among the others. */
-const inOrder = ({ request, leftOut }: CopyPlan, done: readonly Outcome[]): Outcome[] => {
-  const rest = done.values()
-  return request.targets.map(({ name }) => outcomeOfLeftOut(name, leftOut) ?? (rest.next().value as Outcome))
+const startProgress = (
+  { request, targets, estimate }: CopyPlan,
+  manager: CopyManager,
+  file: FileSource | undefined,
+  { output, interrupts }: Shell,
+): ReturnType<typeof showProgress> => {
+  const source = {
+    stats: () => manager.stats(),
+    estimate,
+    bytesRead: file === undefined ? undefined : () => file.bytesRead,
+    probe: new Probe(new Map(targets.flatMap(probeTargetOf)), interrupts.signal),
+  }
+  return showProgress(output, source, { ...request, hasRows: file === undefined })
 }
 
-const probed = (target: CopyPlan['targets'][number]): [string, Probed][] =>
+const probeTargetOf = (target: CopyPlan['targets'][number]): [string, ProbeTarget][] =>
   target.kind === 'file' ? [] : [[target.name, target]]
+
+/** Runs the copy to its end, however it ends. @returns the rows by the servers' count, or the error */
+const runManager = async (
+  manager: CopyManager,
+  { onFault, retry }: CopyRequest,
+  reporter: Reporter,
+): Promise<Pick<CopyEnd, 'rows' | 'error'>> => {
+  const reportFaults = (fault: ReceiverFault<Receiver>): void => {
+    for (const error of fault.faults.values()) reporter.fault(error)
+  }
+  try {
+    const { rows } = await manager.run({
+      onFault: onFault === 'abort' ? 'abort' : reportFaults,
+      ...(retry > 0 && { retry: { times: retry } }),
+    })
+    return { rows }
+  } catch (error) {
+    if (!(error instanceof CopyError)) throw error
+    return { rows: undefined, error }
+  }
+}
+
+/** The outcomes in the order of the request, those of targets that were left out included. */
+const inOrder = ({ request, leftOut }: CopyPlan, outcomes: readonly Outcome[]): Outcome[] => {
+  const rest = outcomes.values()
+  return request.targets.map(({ name }) => outcomeOfLeftOut(name, leftOut) ?? (rest.next().value as Outcome))
+}
 
 const makeProducer = ({
   request: { source },
@@ -96,7 +108,7 @@ const makeProducer = ({
     }
   }
   const file = new FileSource(source.path)
-  // standard input comes once: given as it is, a further pass is refused
+  // standard input can be read once only: given an iterator, IteratorProducer refuses a second pass
   const producer = new IteratorProducer(source.path === '-' ? file.read() : () => file.read())
   return { producer, file }
 }
@@ -112,9 +124,7 @@ const optionsOf = ({ request }: CopyPlan, shell: Shell): CopyManagerOptions => {
   return { signal: shell.interrupts.signal, atomicity, ...lag }
 }
 
-const retryOf = (times: number): object => (times === 0 ? {} : { retry: { times } })
-
-/** Files that are complete take their place, unless the copy failed; one that cannot is a fault. */
+/** Gives complete files their final names, or removes them if the copy failed. A file that cannot be renamed is a fault. */
 const settleFiles = (
   outcomes: readonly Outcome[],
   receivers: readonly Receiver[],

@@ -1,6 +1,6 @@
 import type { ReceiverState } from '../../index.js'
 
-/** What the exit status tells. */
+/** The exit statuses. */
 export const EXIT = {
   all: 0,
   none: 1,
@@ -11,13 +11,13 @@ export const EXIT = {
   terminated: 143,
 } as const
 
-/** Whether a target has everything: files have nothing to commit and end as `completed`. */
+/** Whether a target has all rows. Files have nothing to commit: their last state is `completed`. */
 export const isLoaded = ({ state }: { readonly state: ReceiverState }): boolean =>
   state === 'committed' || state === 'completed'
 
 /**
- * The exit status of a copy, whatever it came to. Where several apply: 4, 130 or 143, 3, 1.
- * @param interrupted the status of the signal that ended the copy, if one did
+ * The exit status of a copy, by the states of its targets. If several statuses apply, the first of 4, 130 or 143, 3, 1.
+ * @param interrupted the status for the signal that ended the copy; undefined if none did
  */
 export const exitStatus = (
   outcomes: readonly { readonly state: ReceiverState }[],

@@ -1,22 +1,22 @@
 import { EXIT } from './exit-status.js'
 
-/** Ctrl-C and SIGTERM, which end a copy in an orderly way; the second one ends the process at once. */
+/** Ctrl-C and SIGTERM. The first signal cancels the copy; the second ends the process at once. */
 export interface Interrupts {
-  /** Fires at the first one. */
+  /** Fires at the first signal. */
   readonly signal: AbortSignal
-  /** The exit status that it calls for; undefined while none has come. */
+  /** The exit status for the first signal; undefined before it. */
   readonly status: number | undefined
 }
 
-/** @param first told at the first one, with its name */
-export const listenForInterrupts = (first: (name: string) => void): Interrupts => {
+/** @param onFirst is called with the name of the first signal */
+export const listenForInterrupts = (onFirst: (name: string) => void): Interrupts => {
   const controller = new AbortController()
   let status: number | undefined
   const listen = (name: NodeJS.Signals, code: number): void => {
     process.on(name, () => {
       if (status !== undefined) process.exit(code)
       status = code
-      first(name)
+      onFirst(name)
       controller.abort(new Error(`${name} was received`))
     })
   }

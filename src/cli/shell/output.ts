@@ -1,52 +1,50 @@
 import { styleText } from 'node:util'
+import { printableJson } from '../text/printable.js'
 
-/** As styleText names them. */
+/** A style, or several, by the names of styleText. */
 type Style = Parameters<typeof styleText>[0]
 
-/** What JSON leaves as it is and a terminal obeys; inside its strings it may be written as an escape. */
-const OBEYED = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
-
-/** Lines that are drawn again and again below whatever is printed. */
+/** Lines that are redrawn below all other output. */
 export interface LiveRegion {
   clear(): void
   draw(): void
 }
 
-/** Whether colours are wanted there: NO_COLOR, FORCE_COLOR and TERM as https://no-color.org and Node have it. */
+/** Whether to use colours on a stream: by NO_COLOR (https://no-color.org), FORCE_COLOR and TERM, as Node does. */
 const hasColours = (stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean => {
   if (env.NO_COLOR) return false
   if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false'
   return stream.isTTY === true && stream.hasColors()
 }
 
-/** Results on stdout, everything else on stderr. A reader that went away, such as `head`, is no error: nobody is told more. */
+/** Results on stdout, everything else on stderr. A reader may close its pipe, as `head` does: further output is dropped. */
 export class Output {
   readonly #colours: boolean
-  readonly #colourfulResults: boolean
+  readonly #resultColours: boolean
   #live: LiveRegion | undefined
   #closed = new Set<NodeJS.WriteStream>()
 
   constructor(env: NodeJS.ProcessEnv = process.env) {
     this.#colours = hasColours(process.stderr, env)
-    this.#colourfulResults = hasColours(process.stdout, env)
+    this.#resultColours = hasColours(process.stdout, env)
     for (const stream of [process.stdout, process.stderr]) {
       stream.on('error', () => this.#closed.add(stream))
     }
   }
 
-  /** Whether live lines can be drawn: stderr is a terminal that can move its cursor. */
+  /** Whether stderr is a terminal that can move its cursor, so that live lines can be drawn. */
   get canDraw(): boolean {
     return process.stderr.isTTY === true && process.env.TERM !== 'dumb'
   }
 
-  /** Text for stderr in a style, if it shows styles. */
+  /** Text for stderr in a style; without the style if stderr has no colours. */
   styled(style: Style, text: string): string {
     return this.#colours ? styleText(style, text, { validateStream: false }) : text
   }
 
-  /** Text for stdout in a style, if it shows styles. */
+  /** Text for stdout in a style; without the style if stdout has no colours. */
   styledResult(style: Style, text: string): string {
-    return this.#colourfulResults ? styleText(style, text, { validateStream: false }) : text
+    return this.#resultColours ? styleText(style, text, { validateStream: false }) : text
   }
 
   /** One result, on stdout. */
@@ -58,35 +56,32 @@ export class Output {
 
   /** A line of JSON, on stdout. */
   json(value: object): void {
-    const line = JSON.stringify(value)
-    this.result(
-      line.replace(OBEYED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`),
-    )
+    this.result(printableJson(value))
   }
 
-  /** Something to know, on stderr. */
-  tell(text: string): void {
+  /** A line on stderr. */
+  info(text: string): void {
     this.#live?.clear()
     this.#write(process.stderr, `${text}\n`)
     this.#live?.draw()
   }
 
-  /** Something that may be a mistake. */
+  /** A warning, on stderr. */
   warn(text: string): void {
-    this.tell(`copyman: ${this.styled('yellow', 'warning:')} ${text}`)
+    this.info(`copyman: ${this.styled('yellow', 'warning:')} ${text}`)
   }
 
-  /** Something that went wrong. */
-  complain(text: string): void {
-    this.tell(`copyman: ${text}`)
+  /** An error, on stderr. */
+  error(text: string): void {
+    this.info(`copyman: ${text}`)
   }
 
-  /** What is printed from now on appears above these lines. */
-  drawAlso(live: LiveRegion | undefined): void {
+  /** Sets the live lines: all further output appears above them. */
+  setLiveRegion(live: LiveRegion | undefined): void {
     this.#live = live
   }
 
-  /** Settles when everything has left. */
+  /** Resolves when both streams have written everything. */
   async flush(): Promise<void> {
     for (const stream of [process.stdout, process.stderr]) {
       if (this.#closed.has(stream)) continue

@@ -1,18 +1,18 @@
-/** The password of a URL; one that holds / or # is none, but is one to its writer. */
+/** The password in a URL. A password with / or # in it makes no legal URL, but is hidden too. */
 const IN_URL = /([a-z][a-z0-9+.-]*:\/\/[^\s:/?#]*:)(\S*)(@)/gi
 const IN_PARAMETER = /([?&](?:ssl)?password=)([^&\s#]+)/gi
 const IN_KEYWORD = /((?:^|[\s=])(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|(?:\\.|[^\s\\])+)/gis
 
-const SHOWN = '***'
+const MASK = '***'
 
-/** The text without the passwords that it holds, whatever it is: an argument, or a message that quotes one. */
+/** Replaces all passwords in a text: an argument, or a message that quotes an argument. */
 export const withoutSecrets = (text: string): string =>
-  text.replace(IN_URL, `$1${SHOWN}$3`).replace(IN_PARAMETER, `$1${SHOWN}`).replace(IN_KEYWORD, `$1${SHOWN}`)
+  text.replace(IN_URL, `$1${MASK}$3`).replace(IN_PARAMETER, `$1${MASK}`).replace(IN_KEYWORD, `$1${MASK}`)
 
 /**
- * Takes passwords out of what other users see of this process: the title takes the place of the arguments in the process
- * list on Linux and macOS.
- * @returns whether there was one
+ * Hides passwords in the arguments from other users of the machine: on Linux and macOS, the process list then shows the
+ * title instead of the arguments.
+ * @returns whether an argument contained a password
  */
 export const scrubArguments = (args: readonly string[]): boolean => {
   const scrubbed = args.map(withoutSecrets)

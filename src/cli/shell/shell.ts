@@ -1,7 +1,7 @@
 import type { Interrupts } from './interrupts.js'
 import type { Output } from './output.js'
 
-/** What a command is given of the process it runs in. */
+/** The parts of the process that a command uses. */
 export interface Shell {
   readonly output: Output
   readonly interrupts: Interrupts

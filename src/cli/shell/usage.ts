@@ -1,9 +1,13 @@
 import { CopyError } from '../../index.js'
+import { count } from '../text/figures.js'
 
-/** Wrong usage: names the option, what is wrong with it, and what would be right. Never a value that may hold a secret. */
+/**
+ * An error of usage.
+ * @param message names the option, its problem and what is legal; never a value that may contain a secret
+ */
 export const usageError = (message: string): CopyError => new CopyError('COPY_OPTION', message)
 
-/** @throws CopyError COPY_OPTION unless the value is one of these */
+/** @throws CopyError COPY_OPTION for a value that is not in `legal` */
 export const oneOf = <T extends string>(option: string, value: string, legal: readonly T[]): T => {
   const found = legal.find((word) => word === value)
   if (found === undefined) {
@@ -12,11 +16,11 @@ export const oneOf = <T extends string>(option: string, value: string, legal: re
   return found
 }
 
-/** @throws CopyError COPY_OPTION unless it is a whole number in the range */
+/** @throws CopyError COPY_OPTION for a value that is no whole number from `min` to `max` */
 export const wholeNumber = (option: string, value: string | number, min: number, max: number): number => {
   const number = typeof value === 'number' ? value : /^\d+$/.test(value) ? Number(value) : Number.NaN
   if (!Number.isInteger(number) || number < min || number > max) {
-    const range = `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+    const range = `${count(min)} to ${count(max)}`
     throw usageError(`${option} must be a whole number from ${range}, not ${JSON.stringify(value)}`)
   }
   return number

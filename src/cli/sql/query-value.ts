@@ -1,32 +1,61 @@
-import { type ConnectionInput, copy } from '../../index.js'
+import pg from 'pg'
+import { type ConnectionInput, Connector, CopyAborted, CopyError, type ServerFields } from '../../index.js'
+import { messageOf } from '../text/message-of.js'
+import { BoundedConnection } from './bounded-connection.js'
 
-/** What a catalog says fits into little memory. */
-const RING = { slots: 4, slotBytes: 64 * 1024 }
+/** The library's defaults of `deadlines.connect` and `deadlines.start`. A lock on a table can delay the answer. */
+const CONNECT_MS = 10_000
+const ANSWER_MS = 60_000
 
 /**
- * Asks a server one question: by a COPY of ours, so that connecting, TLS, passwords and deadlines are those of a copy.
- * @param query gives one row with one value, made by `json_build_object` or its like
- * @returns the value; undefined when there is no row, or it is null
- * @throws CopyFailed, CopyAborted
+ * Sends one query to a server, on a connection of its own.
+ * @param query returns at most one row with one value, made by `json_build_object` or a similar function
+ * @returns the value; undefined for no row or null
+ * @throws CopyError COPY_OPTION, COPY_CONNECT, COPY_TLS, COPY_SERVER, COPY_CONNECTION_LOST, or COPY_TIMEOUT without an
+ *   answer within 60 s; CopyAborted when the signal fires
  */
 export const queryValue = async (
   connection: ConnectionInput,
   query: string,
   signal: AbortSignal,
 ): Promise<unknown> => {
-  let hex = ''
-  // hex has no character that COPY would escape
-  const statement = `COPY (SELECT encode(convert_to(answer::text, 'UTF8'), 'hex') FROM (${query}) AS question (answer)) TO STDOUT`
-  await copy({
-    from: { connection, statement },
-    to: [
-      ({ bytes }) => {
-        hex += Buffer.from(bytes).toString('latin1')
-      },
-    ],
-    ring: RING,
-    signal,
+  const bounds = { deadlineMs: ANSWER_MS, connectMs: CONNECT_MS, signal }
+  const bounded = new BoundedConnection(new Connector(connection), bounds)
+  try {
+    const client = await bounded.open()
+    const text = `SELECT answer::text FROM (${query}) AS question (answer)`
+    const answer = (await client.query<{ answer: string | null }>(text)).rows[0]?.answer
+    return typeof answer === 'string' ? JSON.parse(answer) : undefined
+  } catch (error) {
+    if (signal.aborted) throw new CopyAborted('the query was interrupted', { cause: signal.reason })
+    throw bounded.isLate ? late(error) : faultOf(error)
+  } finally {
+    await bounded.close()
+  }
+}
+
+const late = (cause: unknown): CopyError =>
+  new CopyError('COPY_TIMEOUT', `the server did not answer within ${ANSWER_MS / 1000} s`, {
+    phase: 'start',
+    cause,
   })
-  const line = hex.trimEnd()
-  return line === '' || line === '\\N' ? undefined : JSON.parse(Buffer.from(line, 'hex').toString('utf8'))
+
+/** Fields of pg.DatabaseError that are not in ServerFields: facts of their own, and places in PostgreSQL's source. */
+const OTHER_FIELDS = ['name', 'code', 'file', 'line']
+
+const faultOf = (error: unknown): CopyError => {
+  if (error instanceof CopyError) return error
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) {
+    const message = `lost the connection: ${messageOf(error)}`
+    return new CopyError('COPY_CONNECTION_LOST', message, { phase: 'start', cause: error })
+  }
+  const fields = Object.entries(error).filter(
+    ([name, value]) => typeof value === 'string' && !OTHER_FIELDS.includes(name),
+  )
+  return new CopyError('COPY_SERVER', error.message, {
+    phase: 'start',
+    sqlState: error.code,
+    server: Object.fromEntries(fields) as ServerFields,
+    cause: error,
+  })
 }

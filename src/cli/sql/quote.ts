@@ -1,7 +1,7 @@
-/** A name as SQL writes it. */
+/** A name, quoted for SQL. */
 export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-/** A table's full name, so that no search path decides which one is meant. */
+/** A table's name with its schema, so that the search path does not matter. */
 export const quoteTableName = ({
   schema,
   name,
@@ -10,10 +10,10 @@ export const quoteTableName = ({
   readonly name: string
 }): string => `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
 
-/** One word of a POSIX shell. */
+/** One word, quoted for a POSIX shell where necessary. */
 export const quoteShell = (word: string): string =>
   /^[A-Za-z0-9_./:@%=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 
-/** A text as an SQL literal, whatever standard_conforming_strings says. */
+/** A text as an SQL literal, valid for both values of standard_conforming_strings. */
 export const literal = (text: string): string =>
   `${text.includes('\\') ? ' E' : ''}'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`

@@ -4,6 +4,10 @@ const STEP = 1024
 /** `1,234`. */
 export const count = (number: number): string => Math.round(number).toLocaleString('en')
 
+/** A count with its noun: `1 row`, `2 rows`. */
+export const quantity = (number: number, noun: string, nouns = `${noun}s`): string =>
+  `${count(number)} ${number === 1 ? noun : nouns}`
+
 /** `312 B`, `1.2 MiB`. */
 export const bytes = (number: number): string => {
   let value = number
@@ -25,6 +29,9 @@ export const duration = (seconds: number): string => {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`
 }
 
-/** Of a count, in words: `1 row`, `2 rows`. */
-export const counted = (number: number, one: string, many = `${one}s`): string =>
-  `${count(number)} ${number === 1 ? one : many}`
+/** `12 s`, `5 min`, `3 h`: a guess made before the copy. The form of `duration` would promise an accuracy of seconds. */
+export const roughDuration = (seconds: number): string => {
+  if (seconds < 1) return 'less than 1 s'
+  if (seconds < 100) return `${Math.round(seconds)} s`
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
+}

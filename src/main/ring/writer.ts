@@ -154,11 +154,6 @@ export class RingWriter {
     while (!isStopped() && this.#rows > 0 && !this.publish()) await this.#gate.change(this.#sequence + 1)
   }
 
-  /** Bytes of an unfinished row in the slot. */
-  get unfinished(): number {
-    return this.#out - this.#mark
-  }
-
   setState(state: StreamState): void {
     this.stopFlush()
     if (state === STREAM_STATE.open) this.totals.reset()

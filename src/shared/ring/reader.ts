@@ -82,14 +82,6 @@ export class RingReader {
     this.#handed = this.#released
   }
 
-  /** Moves to the first sequence of another pass. Nothing may be in flight; main has set the cursor. */
-  moveTo(sequence: number): void {
-    if (this.inFlight !== 0) throw new RangeError(`move with ${this.inFlight} slices in flight`)
-    this.#published = sequence
-    this.#handed = sequence
-    this.#released = sequence
-  }
-
   /** The state of the stream, read before `next()` found nothing: `ended` then means that nothing more will come. */
   state(): StreamState {
     return this.#cells.state()

@@ -1,5 +1,6 @@
-import type { Connection, Submittable } from 'pg'
+import type { Connection } from 'pg'
 import { CopyError } from '../errors/errors.js'
+import type { PgQuery } from './pg-query.js'
 
 /** `simple` sends a Query message; `extended` lets through one statement only and needs one more Sync after COPY IN. */
 export type CopyProtocol = 'simple' | 'extended'
@@ -21,7 +22,7 @@ const MORE_THAN_ONE = 'more than one statement was given; one COPY is expected'
  * One COPY on pg's connection, as pg's own queries are: submitted, then told what the server answers. CopyData does
  * not pass through here in either direction.
  */
-export class CopyCommand implements Submittable {
+export class CopyCommand implements PgQuery {
   /** CopyInResponse or CopyOutResponse came. Rejects with the server's error, or when the statement is no COPY. */
   readonly started: Promise<CopyDirection>
   /**

@@ -239,4 +239,7 @@ const isRefusal = ({ sqlState }: CopyError): boolean => sqlState === INVALID_AUT
 export const RAW_TYPES: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value }
 
 /** What a statement needs of the connection it runs on, ours or a user's. */
-export type StatementSession = Pick<Session, 'client' | 'socket' | 'server' | 'copy' | 'fault' | 'destroy'>
+export type StatementSession = Pick<
+  Session,
+  'client' | 'socket' | 'server' | 'backend' | 'copy' | 'fault' | 'destroy'
+>

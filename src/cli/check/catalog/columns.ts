@@ -1,6 +1,6 @@
 import type { ColumnFacts, Readable, TableFacts, TypeMap } from './facts.js'
 
-/** A source as it is to be read: a table's catalog facts, or what a query gives. */
+/** The facts of a source: of a table, or of a query's result. */
 export type SourceFacts =
   | { readonly kind: 'table'; readonly table: TableFacts }
   | ({ readonly kind: 'query'; readonly text: string } & Readable)
@@ -9,15 +9,16 @@ export type SourceFacts =
 export const typesOf = (source: SourceFacts): TypeMap =>
   source.kind === 'table' ? source.table.types : source.types
 
-/** A column of the stream, and where it goes in one target. */
+/** A column of the stream, and the column of a target that it is loaded into. */
 export interface ColumnPair {
   readonly from: Readable['columns'][number]
   readonly to: ColumnFacts
 }
 
 /**
- * The source's columns that are copied, in their order: all that are stored at both ends. What every target computes by
- * itself is left out; where targets differ it is as at the source, and those that differ from it cannot be loaded.
+ * The columns of the source to copy, in the source's order. A column that every target generates is left out. A column
+ * that the source generates is copied if targets have it and none generates it. If only some targets generate a column,
+ * the column is copied if the source stores it; targets that differ from the source cannot be loaded.
  */
 export const sourceColumns = (
   source: SourceFacts,
@@ -28,16 +29,17 @@ export const sourceColumns = (
     const there = targets
       .map((target) => target.columns.find(({ name }) => name === column.name))
       .filter((found) => found !== undefined)
-    const computed = there.filter(({ isGenerated }) => isGenerated).length
-    if (computed === 0) return !column.isGenerated || there.length > 0
-    return computed < there.length && !column.isGenerated
+    const generated = there.filter(({ isGenerated }) => isGenerated).length
+    if (generated === 0) return !column.isGenerated || there.length > 0
+    return generated < there.length && !column.isGenerated
   })
 }
 
 /**
- * Where the copied columns go in one target: each to the one of its name. A query whose columns are not all named as the
- * target's goes by position, as COPY does; then it must give as many as the target stores.
- * @returns the columns of the stream that found their place, in its order; fewer than `columns` means that it cannot be loaded
+ * Pairs the columns of the stream with the columns of one target, by name. The columns of a query are paired by position,
+ * as COPY does, if one of their names is unknown to the target or given twice; then the query must have as many columns as
+ * the target stores.
+ * @returns the pairs, in the order of the stream; a target with fewer pairs than `columns` cannot be loaded
  */
 export const columnPairs = (
   source: SourceFacts,

@@ -1,8 +1,7 @@
+import { copySource, selectFrom } from '../../sql/copy-source.js'
 import { quoteIdentifier, quoteTableName } from '../../sql/quote.js'
 import type { SourceFacts } from './columns.js'
 import type { Readable } from './facts.js'
-
-export type Format = 'text' | 'csv' | 'binary'
 
 /** Column names as COPY lists them, without the parentheses. */
 export const columnList = (columns: readonly { readonly name: string }[]): string =>
@@ -10,25 +9,17 @@ export const columnList = (columns: readonly { readonly name: string }[]): strin
 
 /** The query that reads these columns of a source. */
 export const sourceQuery = (source: SourceFacts, columns: Readable['columns']): string =>
-  source.kind === 'query' ? source.text : `SELECT ${columnList(columns)} FROM ${quoteTableName(source.table)}`
+  source.kind === 'query' ? source.text : selectFrom(quoteTableName(source.table), columnList(columns))
 
-/**
- * What stands between COPY and TO STDOUT. A plain table is read by name; a view, a partitioned table, generated columns,
- * and whatever else COPY refuses by name, by a query.
- */
-export const copySource = (source: SourceFacts, columns: Readable['columns']): string => {
-  // the query may end in a comment
-  if (source.kind === 'query' || !isReadByName(source.table, columns))
-    return `(${sourceQuery(source, columns)}\n)`
-  // a list of none is not legal
-  const list = columns.length === 0 ? '' : ` (${columnList(columns)})`
-  return `${quoteTableName(source.table)}${list}`
-}
-
-const isReadByName = (
-  table: Extract<SourceFacts, { kind: 'table' }>['table'],
-  columns: Readable['columns'],
-): boolean => {
-  const generated = table.columns.filter(({ isGenerated }) => isGenerated)
-  return table.kind === 'r' && !generated.some(({ name }) => columns.some((column) => column.name === name))
+/** The text between COPY and TO STDOUT that reads these columns of a source. */
+export const copySourceOf = (source: SourceFacts, columns: Readable['columns']): string => {
+  if (source.kind === 'query') return copySource({ query: source.text })
+  const { table } = source
+  const generated = table.columns.filter(({ isGenerated }) => isGenerated).map(({ name }) => name)
+  return copySource({
+    table: quoteTableName(table),
+    kind: table.kind,
+    columns: columnList(columns),
+    readsGenerated: columns.some(({ name }) => generated.includes(name)),
+  })
 }

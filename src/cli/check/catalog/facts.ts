@@ -1,8 +1,8 @@
-/** What the catalog of a server says about itself and the role that is connected. */
+/** Facts of a server and of the role that is connected. */
 export interface ServerFacts {
-  /** Such as 150018. */
+  /** server_version_num, e.g. 150018. */
   readonly version: number
-  /** Such as 15.18. */
+  /** E.g. 15.18. */
   readonly versionText: string
   readonly encoding: string
   readonly role: string
@@ -10,22 +10,23 @@ export interface ServerFacts {
   readonly isSuperuser: boolean
   readonly isInRecovery: boolean
   readonly isReadOnly: boolean
-  /** Tells one running server from all others; `system` is shared by physical copies. */
+  /** The start of the postmaster, which differs between servers; physical copies of one server share `system`. */
   readonly instance: string
   readonly system: string | null
   readonly databaseOid: string
   readonly connections: ConnectionFacts
-  /** How connections come about, where something stands between. */
+  /** The kind of pooler between copyman and the server. */
   readonly pooler: 'none' | 'session' | 'transaction' | 'unknown'
 }
 
-/** How many more this role may open to this database now, and what bounds it. */
+/** How many more connections this role can open to this database now, and the limit that applies. */
 export interface ConnectionFacts {
   readonly free: number
-  readonly bound: string
+  /** The limit in words, e.g. `max_connections 100`. */
+  readonly limit: string
 }
 
-/** A type, as far as it decides what its values look like on the wire. */
+/** The facts of a type that decide the form of its values in COPY data. */
 export interface TypeFacts {
   readonly oid: string
   readonly name: string
@@ -35,9 +36,9 @@ export interface TypeFacts {
   readonly isBuiltIn: boolean
   readonly hasBinary: boolean
   readonly isArray: boolean
-  /** Oid of an array's element, a domain's base or a range's subtype; '0' for none. */
+  /** Oid of an array's element, a domain's base type or a range's subtype; '0' for other types. */
   readonly part: string
-  /** Name and version of the extension it belongs to. */
+  /** Name and version of the extension that defines the type. */
   readonly extension: string | null
   readonly labels: readonly string[] | null
 }
@@ -46,15 +47,14 @@ export type TypeMap = ReadonlyMap<string, TypeFacts>
 
 export interface ColumnFacts {
   readonly name: string
-  /** As SQL writes it, such as numeric(10,2). */
+  /** As SQL writes it, e.g. numeric(10,2). */
   readonly typeName: string
   readonly type: string
   readonly typmod: number
   readonly isNotNull: boolean
   readonly hasDefault: boolean
   readonly isGenerated: boolean
-  readonly isIdentity: boolean
-  /** Its values are drawn from a sequence unless given. */
+  /** A sequence supplies its default values. */
   readonly hasSequence: boolean
   readonly canSelect: boolean
   readonly canInsert: boolean
@@ -66,12 +66,12 @@ interface TriggerFacts {
   readonly isInsteadOf: boolean
 }
 
-/** What the catalog says about one table, view or partitioned table. */
+/** Facts of one table, view or partitioned table. */
 export interface TableFacts {
   readonly oid: string
   readonly schema: string
   readonly name: string
-  /** pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign table, and what is no table. */
+  /** pg_class.relkind: r table, p partitioned table, v view, m materialized view, f foreign table, others: no table. */
   readonly kind: string
   readonly columns: readonly ColumnFacts[]
   readonly types: TypeMap
@@ -83,19 +83,19 @@ export interface TableFacts {
   readonly insertTriggers: readonly TriggerFacts[]
   readonly truncateTriggers: readonly string[]
   readonly insertRules: readonly string[]
-  /** Tables it refers to, and other tables that refer to it. */
+  /** Tables that its foreign keys reference, and other tables whose foreign keys reference it. */
   readonly refersTo: readonly string[]
   readonly referredBy: readonly string[]
   readonly partitions: number
   readonly hasDefaultPartition: boolean
   readonly children: number
-  /** Oids of the partitioned tables above it, itself included. */
+  /** Oids of the table itself and of the partitioned tables above it. */
   readonly ancestors: readonly string[]
-  /** Sessions that hold a lock on it now that loading, or emptying, would wait for. */
+  /** Number of sessions that hold a lock now which COPY, or TRUNCATE, would wait for. */
   readonly blockers: { readonly load: number; readonly truncate: number }
 }
 
-/** What a source gives, whatever it is: a table's columns, or a query's. */
+/** The columns of a table or of a query's result. */
 export interface Readable {
   readonly columns: readonly Pick<ColumnFacts, 'name' | 'typeName' | 'type' | 'typmod'>[]
   readonly types: TypeMap

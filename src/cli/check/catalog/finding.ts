@@ -1,7 +1,7 @@
-/** `error`: the copy would fail or load what was not meant. `warning`: it may. `note`: good to know. */
+/** `error`: the copy would fail, or load wrong data. `warning`: the copy may do so. `note`: good to know. */
 type Severity = 'error' | 'warning' | 'note'
 
-/** Something a check found at one end. The code is stable; the message is for people: what is wrong and what to do. */
+/** A result of the check at one end. The code is stable; the human-readable message names the problem and the remedy. */
 export interface Finding {
   readonly severity: Severity
   readonly code: string
@@ -12,13 +12,9 @@ export const error = (code: string, message: string): Finding => ({ severity: 'e
 export const warning = (code: string, message: string): Finding => ({ severity: 'warning', code, message })
 export const note = (code: string, message: string): Finding => ({ severity: 'note', code, message })
 
-/** `a, b and 3 more`: names for a sentence, few enough to be read. */
+/** `"a", "b" and 3 more`: the first names of a list, for a sentence. */
 export const listNames = (names: readonly string[], most = 5): string => {
   const shown = names.slice(0, most).map((name) => `"${name}"`)
   const rest = names.length - shown.length
   return rest === 0 ? shown.join(', ') : `${shown.join(', ')} and ${rest} more`
 }
-
-/** `1 row`, `2 rows`. */
-export const plural = (count: number, noun: string, nouns = `${noun}s`): string =>
-  `${count} ${count === 1 ? noun : nouns}`

@@ -1,22 +1,17 @@
 import type pg from 'pg'
+import type { Estimate } from '../../sql/copy-source.js'
 import type { Readable } from './facts.js'
 import { inspectTypes } from './inspect-types.js'
 
-/** How much a query will give, as the planner guesses. */
-export interface Estimate {
-  readonly rows: number
-  readonly bytes: number
-}
-
-/** The extended protocol lets through one statement only, whatever a user's query holds. */
-const alone = (text: string): pg.QueryConfig => ({ text, queryMode: 'extended' }) as pg.QueryConfig
+/** The extended protocol refuses a text with more than one statement. */
+const singleStatement = (text: string): pg.QueryConfig => ({ text, queryMode: 'extended' }) as pg.QueryConfig
 
 /**
- * The columns that a query gives, without running it. To be called in a transaction.
- * @throws what the server says of a query that it refuses
+ * The columns of a query's result, without running the query. Needs a transaction.
+ * @throws pg.DatabaseError for a query that the server refuses
  */
 export const inspectQuery = async (client: pg.Client, query: string): Promise<Readable> => {
-  await client.query(alone(`DECLARE copyman_check NO SCROLL CURSOR FOR ${query}`))
+  await client.query(singleStatement(`DECLARE copyman_check NO SCROLL CURSOR FOR ${query}`))
   const { fields } = await client.query('FETCH 0 FROM copyman_check')
   const oids = fields.map(({ dataTypeID }) => String(dataTypeID))
   const typmods = fields.map(({ dataTypeModifier }) => dataTypeModifier)
@@ -40,12 +35,12 @@ interface Plan {
 }
 
 /**
- * What the planner expects of a query. It also shows what would refuse it when it is run, such as row-level security.
- * @throws what the server says
+ * The size of a query's result, as the planner guesses. Planning also shows errors of the run, e.g. by row-level security.
+ * @throws pg.DatabaseError
  */
 export const estimateQuery = async (client: pg.Client, query: string): Promise<Estimate> => {
   const { rows } = await client.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(
-    alone(`EXPLAIN (FORMAT JSON) ${query}`),
+    singleStatement(`EXPLAIN (FORMAT JSON) ${query}`),
   )
   const plan = rows[0]?.['QUERY PLAN'][0]?.Plan
   const count = plan?.['Plan Rows'] ?? 0

@@ -13,8 +13,9 @@ SELECT current_setting('server_version_num')::int AS version,
   (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS "databaseOid"`
 
 /**
- * Backends of others show who they are, not what they do; parallel workers count too, which errs on the safe side.
- * `reserved_connections` came with PostgreSQL 16.
+ * pg_stat_activity shows to every role the database and user of other backends, but not always their backend_type.
+ * Parallel workers without it count as clients: `free` may be too low, never too high. `reserved_connections` exists from
+ * PostgreSQL 16 on.
  */
 const CONNECTIONS = `
 WITH open AS (
@@ -42,39 +43,42 @@ interface ConnectionRow {
   readonly ofRole: number
 }
 
-/** What a server says about itself and the role that is connected. */
+/** Reads the facts of a server and of the role that is connected. */
 export const inspectServer = async (client: pg.Client): Promise<Omit<ServerFacts, 'pooler'>> => {
   const server = await one<Omit<ServerFacts, 'pooler' | 'connections' | 'system'>>(client, SERVER)
   const connections = freeConnections(await one<ConnectionRow>(client, CONNECTIONS))
   return { ...server, connections, system: await systemIdentifier(client) }
 }
 
-/** Which limit is the nearest; a superuser is held by the server's only. This connection is not counted: the copy has its place. */
+/**
+ * The limit with the fewest free connections. Superusers have the server's limit only. The check's own connection counts
+ * as free, since the copy takes its place.
+ */
 const freeConnections = (row: ConnectionRow): ConnectionFacts => {
-  const bounds: ConnectionFacts[] = [
+  const limits: ConnectionFacts[] = [
     {
       free: row.serverLimit - (row.isSuperuser ? 0 : row.reserved) - row.onServer,
-      bound: `max_connections ${row.serverLimit}`,
+      limit: `max_connections ${row.serverLimit}`,
     },
   ]
   if (!row.isSuperuser && row.databaseLimit >= 0) {
-    bounds.push({
+    limits.push({
       free: row.databaseLimit - row.inDatabase,
-      bound: `the database's limit of ${row.databaseLimit}`,
+      limit: `the database's limit of ${row.databaseLimit}`,
     })
   }
   if (!row.isSuperuser && row.roleLimit >= 0)
-    bounds.push({ free: row.roleLimit - row.ofRole, bound: `the role's limit of ${row.roleLimit}` })
-  return bounds.reduce((least, next) => (next.free < least.free ? next : least))
+    limits.push({ free: row.roleLimit - row.ofRole, limit: `the role's limit of ${row.roleLimit}` })
+  return limits.reduce((least, next) => (next.free < least.free ? next : least))
 }
 
-/** Some hosts do not let everybody ask for it. */
+/** The system identifier; null where the role may not read it, as on some hosted servers. */
 const systemIdentifier = async (client: pg.Client): Promise<string | null> => {
-  const may = await one<{ may: boolean }>(
+  const privilege = await one<{ may: boolean }>(
     client,
     `SELECT has_function_privilege('pg_control_system()', 'EXECUTE') AS may`,
   )
-  if (!may.may) return null
+  if (!privilege.may) return null
   const found = await one<{ id: string }>(
     client,
     'SELECT system_identifier::text AS id FROM pg_control_system()',
@@ -84,6 +88,6 @@ const systemIdentifier = async (client: pg.Client): Promise<string | null> => {
 
 const one = async <R extends object>(client: pg.Client, text: string): Promise<R> => {
   const row = (await client.query<R & pg.QueryResultRow>(text)).rows[0]
-  if (row === undefined) throw new Error('the server told nothing about itself')
+  if (row === undefined) throw new Error('the server returned no row about itself')
   return row
 }

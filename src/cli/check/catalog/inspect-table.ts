@@ -54,7 +54,7 @@ const COLUMNS = `
 SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS "typeName", a.atttypid::text AS type,
   a.atttypmod AS typmod, a.attnotnull OR t.typnotnull AS "isNotNull",
   (a.atthasdef AND a.attgenerated = '') OR a.attidentity <> '' OR t.typdefault IS NOT NULL AS "hasDefault",
-  a.attgenerated <> '' AS "isGenerated", a.attidentity <> '' AS "isIdentity",
+  a.attgenerated <> '' AS "isGenerated",
   EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
     WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
       AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')) AS "hasSequence",
@@ -67,12 +67,12 @@ ORDER BY a.attnum`
 type TableRow = Omit<TableFacts, 'columns' | 'types'>
 
 /**
- * The catalog's facts of one table, view or partitioned table, or undefined when there is none of that name.
- * @param name quoted, as SQL writes it; without a schema the search path decides
+ * Reads the facts of one table, view or partitioned table; undefined when the table does not exist.
+ * @param name quoted for SQL; a name without a schema is looked up in the search path
  */
 export const inspectTable = async (client: pg.Client, name: string): Promise<TableFacts | undefined> => {
   const parts = tableParts(name)
-  // not by to_regclass: it fails where the schema must not be used, and that is to be told
+  // not by to_regclass for a name with a schema: it fails without USAGE on the schema, which is a finding of its own
   const schema = parts.length > 1 ? parts[0] : null
   const table = (await client.query<TableRow>(TABLE, [name, schema, parts.at(-1)])).rows[0]
   if (table === undefined) return undefined
@@ -91,7 +91,7 @@ WHERE pg_catalog.lower(c.relname) = pg_catalog.lower($1) AND c.relkind IN ('r', 
   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(temp|toast)'
 ORDER BY 1 LIMIT 3`
 
-/** Tables whose names differ from this one in schema or case only. */
+/** Tables whose names differ from this name in schema or case only; at most 3. */
 export const tablesAlike = async (client: pg.Client, relation: string): Promise<readonly string[]> =>
   (await client.query<{ name: string }>(ALIKE, [relation])).rows.map(({ name }) => name)
 

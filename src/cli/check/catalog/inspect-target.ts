@@ -5,14 +5,14 @@ import { hasSchema, inspectTable, tablesAlike } from './inspect-table.js'
 
 export interface TargetFound {
   readonly table: TableFacts | undefined
-  /** As it was given: table, or schema and table. */
+  /** The parts of the name in the request: table, or schema and table. */
   readonly parts: readonly string[]
-  /** Told of a table that is missing. */
+  /** False for a table that exists. */
   readonly lacksSchema: boolean
   readonly alike: readonly string[]
 }
 
-/** Looks at the table to load, in a transaction. */
+/** Reads the facts of the table to load, in a transaction. */
 export const inspectTarget = async (client: pg.Client, name: string): Promise<TargetFound> => {
   const parts = tableParts(name)
   const table = await inspectTable(client, name)

@@ -24,7 +24,7 @@ SELECT t.oid::text, t.typname AS name, n.nspname AS schema, t.typtype AS kind, t
     FROM pg_catalog.pg_enum l WHERE l.enumtypid = t.oid) END AS labels
 FROM part JOIN pg_catalog.pg_type t USING (oid) JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`
 
-/** These types, and what they are made of. */
+/** Reads the facts of these types, and of the types that they consist of. */
 export const inspectTypes = async (client: pg.Client, oids: readonly string[]): Promise<TypeMap> => {
   const { rows } = await client.query<TypeFacts>(TYPES, [[...new Set(oids)]])
   return new Map(rows.map((type) => [type.oid, type]))

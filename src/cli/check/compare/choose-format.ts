@@ -1,10 +1,10 @@
+import type { Format } from '../../sql/copy-source.js'
 import type { ColumnPair } from '../catalog/columns.js'
-import type { Format } from '../catalog/copy-source.js'
 import type { Readable, TypeMap } from '../catalog/facts.js'
 import { error, type Finding, warning } from '../catalog/finding.js'
 import { binaryObstacle, NO_BINARY, wireName } from './wire-type.js'
 
-/** One target that can be loaded: what goes where. */
+/** One target that can be loaded, with the pairs of columns. */
 export interface LoadableTarget {
   readonly name: string
   readonly pairs: readonly ColumnPair[]
@@ -13,13 +13,13 @@ export interface LoadableTarget {
 
 export interface FormatChoice {
   readonly format: Format
-  /** A sentence's rest, such as `all 3 targets have the same types in the same columns`. */
+  /** The reason, to follow "since", e.g. `all 3 targets have the same types in the same columns`. */
   readonly why: string
 }
 
 /**
- * Binary when every target has the same types in the same columns and none is a type that binary would damage; else text
- * for all, since all are fed by one stream.
+ * Binary if every target has the same types in the same columns, and binary would damage none of these types; else text.
+ * All targets get the same format, since they load one stream.
  */
 export const chooseFormat = (
   source: Readable,
@@ -27,8 +27,8 @@ export const chooseFormat = (
   targets: readonly LoadableTarget[],
 ): FormatChoice => {
   for (const { name, type } of columns) {
-    const bar = binaryObstacle(type, source.types)
-    if (bar !== undefined) return { format: 'text', why: `column ${name}: ${bar}` }
+    const obstacle = binaryObstacle(type, source.types)
+    if (obstacle !== undefined) return { format: 'text', why: `column ${name}: ${obstacle}` }
   }
   for (const { name, pairs, types } of targets) {
     const other = pairs.find(({ from, to }) => wireName(from.type, source.types) !== wireName(to.type, types))
@@ -36,7 +36,7 @@ export const chooseFormat = (
     const { from, to } = other
     return {
       format: 'text',
-      why: `column ${from.name} is ${named(from, to.typeName, source.types)} at the source and ${named(to, from.typeName, types)} at ${name}`,
+      why: `column ${from.name} is ${typeLabel(from, to.typeName, source.types)} at the source and ${typeLabel(to, from.typeName, types)} at ${name}`,
     }
   }
   const count =
@@ -50,17 +50,17 @@ export const chooseFormat = (
     : { format: 'binary', why: `${count} the same types in the same columns` }
 }
 
-/** What binary would do to a source's columns, where somebody asks for it all the same. */
+/** Findings for a source's columns when the user asks for binary. */
 export const binaryFindings = ({ columns, types }: Readable): Finding[] =>
   columns.flatMap(({ name, type, typeName }) => {
-    const bar = binaryObstacle(type, types)
-    if (bar === undefined) return []
-    const message = `column "${name}" (${typeName}) in binary: ${bar}; use --format text`
-    return [bar.endsWith(NO_BINARY) ? error('binary', message) : warning('binary', message)]
+    const obstacle = binaryObstacle(type, types)
+    if (obstacle === undefined) return []
+    const message = `column "${name}" (${typeName}) in binary: ${obstacle}; use --format text`
+    return [obstacle.endsWith(NO_BINARY) ? error('binary', message) : warning('binary', message)]
   })
 
-/** Two types may be written alike and yet differ, such as in their extension's version. */
-const named = (
+/** A type's name for a message. Two types with the same name may differ, e.g. in their extension's version: then shown. */
+const typeLabel = (
   column: { readonly type: string; readonly typeName: string },
   other: string,
   types: TypeMap,

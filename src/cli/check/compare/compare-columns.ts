@@ -1,10 +1,11 @@
+import type { Format } from '../../sql/copy-source.js'
+import { quantity } from '../../text/figures.js'
 import { columnPairs, type SourceFacts, typesOf } from '../catalog/columns.js'
-import type { Format } from '../catalog/copy-source.js'
 import type { ColumnFacts, Readable, TableFacts } from '../catalog/facts.js'
-import { error, type Finding, listNames, note, plural, warning } from '../catalog/finding.js'
+import { error, type Finding, listNames, note, warning } from '../catalog/finding.js'
 import { compareTypes } from './compare-types.js'
 
-/** Whether a target's columns can take the source's: by name, number, type and order. */
+/** Compares the columns of the source and of one target: names, number, types, order, NULL and privileges. */
 export const compareColumns = (
   source: SourceFacts,
   columns: Readable['columns'],
@@ -17,14 +18,14 @@ export const compareColumns = (
     return [
       error(
         'column-number',
-        `the query gives ${plural(columns.length, 'column')} and the table stores ${stored.length}; give its columns the names of the table's to load only some`,
+        `the query gives ${quantity(columns.length, 'column')} and the table stores ${stored.length}; to load only some, name them as in the table`,
       ),
     ]
   }
   const sourceTypes = typesOf(source)
   return [
-    ...(byName ? named(columns, target) : positioned(columns, stored)),
-    ...leftOver(source, target, new Set(pairs.map(({ to }) => to.name))),
+    ...(byName ? findingsByName(columns, target) : findingsByPosition(columns, stored)),
+    ...unloadedColumns(source, target, new Set(pairs.map(({ to }) => to.name))),
     ...pairs.flatMap((pair) => compareTypes(pair, sourceTypes, target.types, format)),
     ...nulls(
       source,
@@ -34,7 +35,7 @@ export const compareColumns = (
   ]
 }
 
-const named = (columns: Readable['columns'], target: TableFacts): Finding[] => {
+const findingsByName = (columns: Readable['columns'], target: TableFacts): Finding[] => {
   const findings: Finding[] = []
   const positions: number[] = []
   for (const { name, typeName } of columns) {
@@ -44,14 +45,14 @@ const named = (columns: Readable['columns'], target: TableFacts): Finding[] => {
       findings.push(
         error(
           'column-missing',
-          `column "${name}" (${typeName}) is missing here; add it, or name the columns to copy by --query`,
+          `column "${name}" (${typeName}) is missing here; add it, or select the columns to copy with --query`,
         ),
       )
     } else if (there.isGenerated) {
       findings.push(
         error(
           'column-generated',
-          `column "${name}" is generated here and stored at the source or at other targets, so it cannot be loaded; leave it out by --query`,
+          `column "${name}" is generated here, but stored at the source or at other targets, so it cannot be loaded; leave it out with --query`,
         ),
       )
     } else {
@@ -59,40 +60,38 @@ const named = (columns: Readable['columns'], target: TableFacts): Finding[] => {
     }
   }
   if (positions.some((position, i) => i > 0 && position < (positions[i - 1] as number))) {
-    findings.push(
-      note('column-order', 'the columns stand in another order here; each goes to the one of its name'),
-    )
+    findings.push(note('column-order', 'the columns have another order here; each is loaded by its name'))
   }
   return findings
 }
 
-const positioned = (columns: Readable['columns'], stored: readonly ColumnFacts[]): Finding[] => {
+const findingsByPosition = (columns: Readable['columns'], stored: readonly ColumnFacts[]): Finding[] => {
   if (columns.length === 1) return []
   const into = columns.map(({ name }, i) => `${name} into ${stored[i]?.name}`)
   return [
     warning(
       'column-names',
-      `the query's columns are not named as the table's, so they go by position: ${into.slice(0, 5).join(', ')}${into.length > 5 ? ' …' : ''}`,
+      `the query's columns do not have the names of the table's columns, so they are loaded by position: ${into.slice(0, 5).join(', ')}${into.length > 5 ? ' …' : ''}`,
     ),
   ]
 }
 
-/** Columns that the stream does not bring. */
-const leftOver = (source: SourceFacts, target: TableFacts, brought: ReadonlySet<string>): Finding[] => {
-  const left = target.columns.filter(({ name, isGenerated }) => !brought.has(name) && !isGenerated)
+/** Findings for columns of the target that are not in the stream. */
+const unloadedColumns = (source: SourceFacts, target: TableFacts, loaded: ReadonlySet<string>): Finding[] => {
+  const left = target.columns.filter(({ name, isGenerated }) => !loaded.has(name) && !isGenerated)
   const required = left.filter(({ isNotNull, hasDefault }) => isNotNull && !hasDefault)
   const others = left.filter((column) => !required.includes(column))
   const findings = required.map(({ name, typeName }) =>
     error(
       'column-required',
-      `column "${name}" (${typeName}) is NOT NULL without a default, and the copy brings no values for it; give it a default, or values by --query`,
+      `column "${name}" (${typeName}) is NOT NULL without a default, and the copy has no values for it; add a default, or values with --query`,
     ),
   )
-  // of a table's own columns that are left out it was told before
+  // columns that the source has and the copy leaves out get a finding below
   const extra = source.kind === 'table' ? others.filter((column) => !isIn(source.table, column)) : others
   if (extra.length > 0) {
     findings.push(
-      note('column-extra', `${columnsNamed(extra)} not in the source: filled by default, or NULL`),
+      note('column-extra', `${columnsNamed(extra)} not in the source: they get their default, or NULL`),
     )
   }
   const stored = source.kind === 'table' ? others.filter((column) => isIn(source.table, column)) : []
@@ -100,7 +99,7 @@ const leftOver = (source: SourceFacts, target: TableFacts, brought: ReadonlySet<
     findings.push(
       error(
         'column-generated',
-        `${columnsNamed(stored)} generated at the source and at other targets but stored here; copy this target by itself`,
+        `${columnsNamed(stored)} generated at the source and at other targets, but stored here; copy into this target alone`,
       ),
     )
   }
@@ -115,7 +114,7 @@ const columnsNamed = (columns: readonly ColumnFacts[]): string => {
   return columns.length === 1 ? `column ${names} is` : `columns ${names} are`
 }
 
-/** Only a table's own NOT NULL promises that there is none; what a query or a view gives is not known. */
+/** NULLs in columns that are NOT NULL at the target. Only tables are compared: columns of queries and views have no NOT NULL. */
 const nulls = (source: SourceFacts, loaded: readonly ColumnFacts[]): Finding[] => {
   if (source.kind !== 'table' || !['r', 'p'].includes(source.table.kind)) return []
   const nullable = source.table.columns.filter(({ isNotNull }) => !isNotNull)
@@ -135,5 +134,5 @@ const privileges = (loaded: readonly ColumnFacts[]): Finding[] => {
   const refused = loaded.filter(({ canInsert }) => !canInsert)
   if (refused.length === 0) return []
   const names = listNames(refused.map(({ name }) => name))
-  return [error('privilege', `the role may not INSERT into ${names}; GRANT INSERT ON the table TO it`)]
+  return [error('privilege', `the role may not INSERT into ${names}: GRANT INSERT ON the table TO the role`)]
 }

@@ -1,8 +1,9 @@
 import { quoteIdentifier, quoteTableName } from '../../sql/quote.js'
+import { quantity } from '../../text/figures.js'
 import type { ServerFacts, TableFacts } from '../catalog/facts.js'
-import { error, type Finding, listNames, note, plural, warning } from '../catalog/finding.js'
+import { error, type Finding, listNames, note, warning } from '../catalog/finding.js'
 
-/** How a target is to be loaded. */
+/** The options of the copy that matter here. */
 export interface LoadOptions {
   readonly truncate: boolean
   readonly freeze: boolean
@@ -21,10 +22,10 @@ const KINDS: Readonly<Record<string, string>> = {
   c: 'composite type',
 }
 
-/** What a relation is called, such as `partitioned table`. */
+/** The kind of a relation in words, e.g. `partitioned table`. */
 export const kindOf = ({ kind }: TableFacts): string => KINDS[kind] ?? `relation of kind ${kind}`
 
-/** What would keep a table from being loaded, whatever the source is. */
+/** Findings for a table to load that do not depend on the source. */
 export const compareTable = (table: TableFacts, server: ServerFacts, options: LoadOptions): Finding[] => [
   ...kind(table),
   ...privileges(table, server, options),
@@ -40,13 +41,16 @@ const kind = (table: TableFacts): Finding[] => {
   if (table.kind === 'p') {
     if (table.partitions === 0) {
       return [
-        error('partitions', 'the table has no partition, so no row has a place; create its partitions first'),
+        error(
+          'partitions',
+          'the table has no partition, so no row can be loaded; create its partitions first',
+        ),
       ]
     }
     return [
       note(
         'partitions',
-        `the table has ${plural(table.partitions, 'partition')}${table.hasDefaultPartition ? '' : ' and no default one: a row that fits none fails the copy'}`,
+        `the table has ${quantity(table.partitions, 'partition')}${table.hasDefaultPartition ? '' : ' and no default partition: a row without a partition makes the copy fail'}`,
       ),
     ]
   }
@@ -96,7 +100,7 @@ const triggers = ({ insertTriggers, insertRules, kind }: TableFacts): Finding[] 
     findings.push(
       warning(
         'trigger',
-        `BEFORE INSERT ${before.length === 1 ? 'trigger' : 'triggers'} ${names} may change rows or drop them; with fewer rows than the source this target is rolled back`,
+        `BEFORE INSERT ${before.length === 1 ? 'trigger' : 'triggers'} ${names} may change or drop rows; with fewer rows than the source, this target is rolled back`,
       ),
     )
   }
@@ -105,7 +109,7 @@ const triggers = ({ insertTriggers, insertRules, kind }: TableFacts): Finding[] 
     findings.push(
       warning(
         'trigger',
-        `INSERT ${others.length === 1 ? 'trigger' : 'triggers'} ${names} will fire for what is loaded`,
+        `INSERT ${others.length === 1 ? 'trigger' : 'triggers'} ${names} will fire for the loaded rows`,
       ),
     )
   }
@@ -126,7 +130,7 @@ const foreignKeys = ({ refersTo, referredBy }: TableFacts, { truncate }: LoadOpt
     findings.push(
       warning(
         'foreign-key',
-        `foreign keys refer to ${listNames(refersTo)}: rows that are missing there fail the copy`,
+        `foreign keys refer to ${listNames(refersTo)}: a row that is missing there makes the copy fail`,
       ),
     )
   }
@@ -134,7 +138,7 @@ const foreignKeys = ({ refersTo, referredBy }: TableFacts, { truncate }: LoadOpt
     findings.push(
       error(
         'foreign-key',
-        `${listNames(referredBy)} refer to the table by foreign keys, so TRUNCATE is refused; use --before 'DELETE FROM …' instead of --truncate, or drop the keys`,
+        `${listNames(referredBy)} refer to the table by foreign keys, so PostgreSQL refuses TRUNCATE; use --before 'DELETE FROM …' instead of --truncate, or drop the keys`,
       ),
     )
   }
@@ -144,19 +148,19 @@ const foreignKeys = ({ refersTo, referredBy }: TableFacts, { truncate }: LoadOpt
 const freezing = ({ kind }: TableFacts, { freeze, truncate }: LoadOptions): Finding[] => {
   if (!freeze) return []
   if (kind !== 'r')
-    return [error('freeze', `FREEZE is refused for a ${KINDS[kind] ?? kind}; leave --freeze out`)]
+    return [error('freeze', `FREEZE is refused for a ${KINDS[kind] ?? kind}; leave out --freeze`)]
   if (truncate) return []
   return [
     error(
       'freeze',
-      'FREEZE needs a table that was created or emptied in the same transaction: add --truncate',
+      'FREEZE needs a table that was created or truncated in the same transaction: add --truncate',
     ),
   ]
 }
 
 const truncateFindings = ({ kind, truncateTriggers }: TableFacts, { truncate }: LoadOptions): Finding[] => {
   if (!truncate) return []
-  if (kind === 'v') return [error('truncate', 'a view cannot be emptied; leave --truncate out')]
+  if (kind === 'v') return [error('truncate', 'a view cannot be emptied; leave out --truncate')]
   if (truncateTriggers.length === 0) return []
   return [warning('trigger', `TRUNCATE triggers ${listNames(truncateTriggers)} will fire`)]
 }
@@ -167,25 +171,28 @@ const locks = ({ blockers }: TableFacts, { truncate }: LoadOptions): Finding[] =
   return [
     warning(
       'lock',
-      `${plural(count, 'other session holds', 'other sessions hold')} a lock on the table; the copy waits until they let go`,
+      `${quantity(count, 'other session holds', 'other sessions hold')} a lock on the table; the copy waits until the lock is released`,
     ),
   ]
 }
 
 const postLoadNotes = ({ columns, isUnlogged }: TableFacts): Finding[] => {
   const findings: Finding[] = []
-  const drawn = columns.filter(({ hasSequence }) => hasSequence).map(({ name }) => name)
-  if (drawn.length > 0) {
+  const names = columns.filter(({ hasSequence }) => hasSequence).map(({ name }) => name)
+  if (names.length > 0) {
     findings.push(
       note(
         'sequence',
-        `COPY does not move the sequence of ${listNames(drawn)}: setval it by --after, or later inserts may collide`,
+        `COPY does not move the sequence of ${listNames(names)}: call setval in --after, or later inserts may collide`,
       ),
     )
   }
   if (isUnlogged) {
     findings.push(
-      note('unlogged', 'the table is UNLOGGED: a crash of the server empties it, and standbys do not get it'),
+      note(
+        'unlogged',
+        'the table is UNLOGGED: a crash of the server empties it, and standbys do not have its rows',
+      ),
     )
   }
   return findings

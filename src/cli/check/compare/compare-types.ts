@@ -1,10 +1,10 @@
+import type { Format } from '../../sql/copy-source.js'
 import type { ColumnPair } from '../catalog/columns.js'
-import type { Format } from '../catalog/copy-source.js'
 import type { TypeMap } from '../catalog/facts.js'
 import { error, type Finding, listNames, note, warning } from '../catalog/finding.js'
 import { enumOf, wireName } from './wire-type.js'
 
-/** Whose every text value is also a legal one of these. Any text is a legal text. */
+/** Type → types that accept all of its values in text form. Type text accepts everything and is not listed. */
 const ALWAYS_FITS: Readonly<Record<string, readonly string[]>> = {
   int2: ['int4', 'int8', 'numeric', 'float4', 'float8'],
   int4: ['int8', 'numeric', 'float8'],
@@ -20,9 +20,9 @@ const ALWAYS_FITS: Readonly<Record<string, readonly string[]>> = {
   name: ['varchar'],
 }
 
-/** What gets lost or assumed without an error. */
+/** Pairs of types that lose or assume something without an error. */
 const SILENT: Readonly<Record<string, string>> = {
-  'timestamptz timestamp': 'the offset is dropped, times are in UTC',
+  'timestamptz timestamp': 'the offset is dropped; times are in UTC',
   'timestamp timestamptz': 'times are taken to be in UTC',
   'timestamptz date': 'the time of day is dropped',
   'timestamp date': 'the time of day is dropped',
@@ -33,7 +33,7 @@ const SILENT: Readonly<Record<string, string>> = {
   'numeric float4': 'digits are lost',
 }
 
-/** What will become of the values of one column. */
+/** Findings for the values of one column. */
 export const compareTypes = (
   { from, to }: ColumnPair,
   sourceTypes: TypeMap,
@@ -53,18 +53,18 @@ export const compareTypes = (
   if (isUnbounded && (target === 'text' || ALWAYS_FITS[source]?.includes(target))) {
     return [note('type', `${names}: its values fit as text`)]
   }
-  return [warning('type', `${names}: as text, one value that is no ${to.typeName} fails the copy`)]
+  return [warning('type', `${names}: as text, a value that is no ${to.typeName} makes the copy fail`)]
 }
 
 const TEMPORAL = /^(timestamp|timestamptz|time|timetz|interval)$/
 
-/** The same type may yet allow less: a shorter varchar fails, a numeric or timestamp of fewer digits rounds silently. */
+/** The same type with a narrower modifier: a shorter varchar fails; a numeric or timestamp of fewer digits rounds silently. */
 const narrowing = ({ from, to }: ColumnPair, names: string, types: TypeMap): Finding[] => {
   const type = types.get(to.type)
   if (type?.kind === 'd') {
     return from.typeName === to.typeName
       ? []
-      : [note('type', `${names}: what the domain does not allow fails the copy`)]
+      : [note('type', `${names}: a value that the domain does not allow makes the copy fail`)]
   }
   if (to.typmod === -1 || to.typmod === from.typmod) return []
   const base = wireName(to.type, types).replace(/\[\]$/, '')
@@ -76,7 +76,7 @@ const narrowing = ({ from, to }: ColumnPair, names: string, types: TypeMap): Fin
   return [
     warning(
       'type',
-      `${names}: ${rounds ? 'values are rounded, or fail' : 'a value that does not fit fails the copy'}`,
+      `${names}: ${rounds ? 'values are rounded, or fail' : 'a value that does not fit makes the copy fail'}`,
     ),
   ]
 }
@@ -88,7 +88,7 @@ const holdsNumeric = (from: number, to: number): boolean => {
   return scale(to) >= scale(from) && precision(to) - scale(to) >= precision(from) - scale(from)
 }
 
-/** Enums of one name may differ in their labels. */
+/** Labels that an enum of the same name lacks at the target. */
 const labels = ({ from, to }: ColumnPair, sourceTypes: TypeMap, types: TypeMap): Finding[] => {
   const known = enumOf(to.type, types)
   const missing = enumOf(from.type, sourceTypes)?.labels?.filter(
@@ -98,7 +98,7 @@ const labels = ({ from, to }: ColumnPair, sourceTypes: TypeMap, types: TypeMap):
   return [
     warning(
       'enum',
-      `column "${to.name}": the enum ${known?.name} lacks ${listNames(missing)} here; a row with that fails the copy: ALTER TYPE … ADD VALUE`,
+      `column "${to.name}": the enum ${known?.name} lacks ${listNames(missing)} here; a row with such a label makes the copy fail: ALTER TYPE … ADD VALUE`,
     ),
   ]
 }

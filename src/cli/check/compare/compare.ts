@@ -1,35 +1,35 @@
+import type { Format } from '../../sql/copy-source.js'
 import { type SourceFacts, sourceColumns } from '../catalog/columns.js'
-import type { Format } from '../catalog/copy-source.js'
 import type { Readable, ServerFacts, TableFacts } from '../catalog/facts.js'
 import { error, type Finding } from '../catalog/finding.js'
 import { compareColumns } from './compare-columns.js'
 import { compareTargetServer } from './compare-server.js'
 import { compareTable, type LoadOptions } from './compare-table.js'
 
-/** A table on its server, so far as they were found. */
+/** A target's server and table; undefined for facts that the check could not read. */
 export interface ComparedEnd {
   readonly name: string
   readonly server: ServerFacts | undefined
   readonly table: TableFacts | undefined
 }
 
-/** What is read, and where; `facts` is undefined where nothing is known of it, such as a file. */
+/** The source and its server; `facts` is undefined for a file, and when the check could not read them. */
 export interface ComparedSource {
   readonly server: ServerFacts | undefined
   readonly facts: SourceFacts | undefined
 }
 
-/** Codes of findings that say that the call itself is wrong. */
+/** Codes of findings that are errors of usage. */
 export const USAGE_CODES: readonly string[] = ['same-as-source', 'same-target']
 
 export interface Comparison {
-  /** The columns of the stream, where they are known. */
+  /** The columns of the stream; undefined if they are unknown. */
   readonly columns: Readable['columns'] | undefined
-  /** Of each target, in their order: everything that would keep it from being loaded as meant. */
+  /** The findings for each target, in their order. */
   readonly findings: readonly (readonly Finding[])[]
 }
 
-/** Holds a source against all its targets; what could not be found is told elsewhere. */
+/** Compares a source with all its targets. Facts that could not be read have findings elsewhere. */
 export const compare = (
   source: ComparedSource,
   targets: readonly ComparedEnd[],
@@ -73,7 +73,10 @@ const duplicateTargets = (
 
 type Place = Pick<ComparedEnd, 'server' | 'table'>
 
-/** Also where one is a partition of the other. Copies of a server's files have its identity, but not its start. */
+/**
+ * Whether two tables are the same, or one is a partition of the other. Physical copies of a server share its system
+ * identifier and table oids, but not its start.
+ */
 const isSameTable = (a: Place, b: Place): boolean => {
   if (a.server === undefined || b.server === undefined || a.table === undefined || b.table === undefined) {
     return false

@@ -1,14 +1,15 @@
 import type { TypeFacts, TypeMap } from '../catalog/facts.js'
 
-/** Types whose binary values are numbers of rows in the source's own catalog. */
+/** Types whose binary values are oids in the source's own catalog. */
 const CATALOG_NUMBER = /^(reg[a-z]+|oid|oidvector)$/
 
-/** How a bar ends that no server would let pass. */
+/** The end of an obstacle with which the server itself refuses binary. */
 export const NO_BINARY = 'has no binary form'
 
 /**
- * What a type's values look like in binary, by name: the same name at both ends means that one end reads what the other
- * writes. A domain is what it is based on. Types that an extension brings count with its version; an enum goes by label.
+ * A name for the binary form of a type's values: if both ends have the same name, one end can read the values of the other.
+ * A domain has the name of its base type. A type of an extension includes the extension's version. An enum has its own
+ * name, since its binary values are its labels.
  */
 export const wireName = (oid: string, types: TypeMap): string => {
   const type = types.get(oid)
@@ -21,7 +22,7 @@ export const wireName = (oid: string, types: TypeMap): string => {
   return `${name}${version}${inner}`
 }
 
-/** Why values of a type must not be copied in binary, or undefined. */
+/** The reason why values of a type must not be copied in binary; undefined if they can be. */
 export const binaryObstacle = (oid: string, types: TypeMap): string | undefined => {
   const type = types.get(oid)
   if (type === undefined) return 'its type is unknown'
@@ -34,7 +35,7 @@ export const binaryObstacle = (oid: string, types: TypeMap): string | undefined 
   return type.hasBinary ? undefined : `${type.name} ${NO_BINARY}`
 }
 
-/** The enum behind a type: itself, an array's element, a domain's base. */
+/** The enum that a type consists of: the type itself, an array's element, a domain's base type. */
 export const enumOf = (oid: string, types: TypeMap): TypeFacts | undefined => {
   const type = types.get(oid)
   if (type === undefined || type.labels !== null) return type

@@ -1,13 +1,11 @@
+import { printableJson } from '../../text/printable.js'
 import type { CheckedEnd, CheckReport } from './check-report.js'
 import { secondsFor } from './estimate-time.js'
 
-/** What JSON leaves as it is and a terminal obeys; inside its strings it may be written as an escape. */
-const OBEYED = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
-
-/** A check for programs: one line. */
+/** A check as one line of JSON. */
 export const jsonCheck = (report: CheckReport): string => {
   const { ok, source, targets, format, estimate } = report
-  const line = JSON.stringify({
+  return printableJson({
     type: 'check',
     ok,
     format: format.format,
@@ -23,7 +21,6 @@ export const jsonCheck = (report: CheckReport): string => {
       ...(target.columns !== undefined && { columns: target.columns }),
     })),
   })
-  return line.replace(OBEYED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 const end = ({ name, ok, address, server, table, findings }: CheckedEnd) => ({

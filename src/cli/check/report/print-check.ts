@@ -1,10 +1,9 @@
-import { counted } from '../../text/figures.js'
+import { bytes, quantity, roughDuration } from '../../text/figures.js'
 import { printable } from '../../text/printable.js'
 import type { Finding } from '../catalog/finding.js'
-import { plural } from '../catalog/finding.js'
 import { kindOf } from '../compare/compare-table.js'
 import type { CheckedEnd, CheckReport } from './check-report.js'
-import { roughBytes, roughTime, secondsFor } from './estimate-time.js'
+import { secondsFor } from './estimate-time.js'
 
 const HEADS = [
   '',
@@ -20,11 +19,11 @@ const HEADS = [
   'result',
 ]
 
-/** The findings that a column of the table sums up: `ok` unless one of these codes is an error. */
+/** Codes of the findings that a column of the table sums up, as `ok` or the worst severity. */
 const COLUMN_CODES = /^(column-|type$|enum$)/
 const RIGHT_CODES = /^(privilege|read-only)$/
 
-/** A check for people: one table of all ends, then what was found at each, then what the copy would be. */
+/** A check as human-readable text: a table of all ends, the findings at each end, and the format and size of the copy. */
 export const printCheck = (report: CheckReport): string => {
   const ends = [...(report.source === undefined ? [] : [report.source]), ...report.targets]
   const lines = [...table([HEADS, ...ends.map((end) => row(end, end !== report.source))]), '']
@@ -46,17 +45,17 @@ const row = (end: CheckedEnd, isTarget: boolean): string[] => {
   const { name, address, server, table, findings } = end
   const where = address === undefined ? '?' : `${address.server}/${address.database}`
   if (server === undefined) return [name, where, '-', '-', '-', '-', '-', '-', '-', '-', result(end)]
-  const seen = (value: string): string => (table === undefined ? '-' : value)
+  const ofTable = (value: string): string => (table === undefined ? '-' : value)
   return [
     name,
     where,
     server.versionText,
     table === undefined ? (isTarget ? 'missing' : '-') : kindOf(table).replace(/ table$/, ''),
-    seen(isTarget ? verdict(findings, COLUMN_CODES) : String(table?.columns.length)),
-    seen(verdict(findings, RIGHT_CODES)),
+    ofTable(isTarget ? verdict(findings, COLUMN_CODES) : String(table?.columns.length)),
+    ofTable(verdict(findings, RIGHT_CODES)),
     server.encoding,
-    seen(table?.isRowSecured ? 'applies' : 'no'),
-    seen(isTarget ? String(table?.insertTriggers.length) : '-'),
+    ofTable(table?.isRowSecured ? 'applies' : 'no'),
+    ofTable(isTarget ? String(table?.insertTriggers.length) : '-'),
     String(server.connections.free),
     result(end),
   ]
@@ -72,13 +71,13 @@ const result = ({ findings }: CheckedEnd): string => {
     findings.filter((finding) => finding.severity === severity).length
   const [errors, warnings] = [count('error'), count('warning')]
   const parts = [
-    ...(errors > 0 ? [plural(errors, 'error')] : []),
-    ...(warnings > 0 ? [plural(warnings, 'warning')] : []),
+    ...(errors > 0 ? [quantity(errors, 'error')] : []),
+    ...(warnings > 0 ? [quantity(warnings, 'warning')] : []),
   ]
   return parts.length === 0 ? 'ok' : parts.join(', ')
 }
 
-/** Columns as wide as what is in them. */
+/** Rows with aligned columns. */
 const table = (rows: readonly (readonly string[])[]): string[] => {
   const shown = rows.map((cells) => cells.map(printable))
   const widths = HEADS.map((_, i) => Math.max(...shown.map((cells) => cells[i]?.length ?? 0)))
@@ -92,21 +91,21 @@ const table = (rows: readonly (readonly string[])[]): string[] => {
 
 const ending = ({ ok, source, targets, format, estimate }: CheckReport): string[] => {
   const lines: string[] = []
-  const well = targets.filter((target) => target.ok).length
-  if (well > 0 && source?.ok !== false)
+  const loadable = targets.filter((target) => target.ok).length
+  if (loadable > 0 && source?.ok !== false)
     lines.push(`Format: ${format.format}, since ${printable(format.why)}.`)
   if (estimate !== undefined) {
-    const time = roughTime(secondsFor(estimate, format.format))
+    const time = roughDuration(secondsFor(estimate, format.format))
     lines.push(
-      `Size: about ${counted(estimate.rows, 'row')}, ${roughBytes(estimate.bytes)}; ${time} if nothing is in the way. These are guesses.`,
+      `Size: about ${quantity(estimate.rows, 'row')}, ${bytes(estimate.bytes)}; ${time} if nothing is in the way. These are guesses.`,
     )
   }
   lines.push(
     ok
-      ? `All is well: ${plural(targets.length, 'target')} can be loaded.`
+      ? `All is well: ${quantity(targets.length, 'target')} can be loaded.`
       : source?.ok === false
         ? 'Nothing can be loaded: the source cannot be read.'
-        : `${well} of ${plural(targets.length, 'target')} can be loaded.`,
+        : `${loadable} of ${quantity(targets.length, 'target')} can be loaded.`,
   )
   return lines
 }

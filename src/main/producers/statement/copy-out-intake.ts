@@ -69,11 +69,6 @@ export class CopyOutIntake {
     this.#layHeld()
   }
 
-  /** Whether the stream stands inside a CopyData frame or another message: bytes that end here were cut. */
-  get midMessage(): boolean {
-    return this.#state !== 'plain' && (this.#deframer.midFrame || this.#messages.isPartial)
-  }
-
   /**
    * Memory for the next read. Node binds it when the last callback returns and fills it whenever data comes, so it is
    * never published memory: the rest of the slot that the writer owns, or, when that is full, memory aside.

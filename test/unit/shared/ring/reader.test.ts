@@ -74,17 +74,6 @@ test('rewind hands out again what is in flight, and nothing that was released', 
   assert.deepEqual([reader.next(), reader.next(), reader.next()].map(text), ['one', 'two', undefined])
 })
 
-test('a reader moves to another sequence only with nothing in flight', () => {
-  reader.next()
-  assert.throws(() => reader.moveTo(2), /1 slices in flight/)
-  reader.release()
-  parts.ring.cells.setCursor(ticket.receiver, 2)
-  reader.moveTo(2)
-  assert.equal(text(reader.next()), 'two')
-  reader.release()
-  assert.equal(reader.released, 3)
-})
-
 test('the state of the stream is what main set, and an unknown one is a fault', () => {
   assert.equal(reader.state(), STREAM_STATE.open)
   parts.writer.setState(STREAM_STATE.ended)

@@ -24,7 +24,7 @@ const startReaders = async (parts: RingParts, readers: number): Promise<Worker[]
 /** Publishes full slots and waits until every reader gave back what it took. The bytes are whatever lies there. */
 const publish = async ({ writer, gate, ring }: RingParts, slices: number): Promise<void> => {
   for (let i = 0; i < slices; i++) {
-    writer.advance(writer.limit, writer.limit, 1)
+    writer.slot.advance(writer.slot.limit, writer.slot.limit, 1)
     if (!writer.publish()) await writer.space(() => false)
   }
   const last = writer.sequence + ring.shape.slots - 1

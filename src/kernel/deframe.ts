@@ -7,7 +7,7 @@
 //
 // It reads only [src, end) and writes only [dst, limit): no length that a server can send changes that.
 
-/** Why the last call of deframe returned. Kept in step with src/main/deframer.ts. */
+/** Why the last call of deframe returned. Kept in step with src/main/ring/deframer.ts. */
 const CONSUMED: i32 = 0 // all of [src, end) was taken
 const MESSAGE: i32 = 1 // the returned address holds the type byte of a message that is not CopyData
 const BAD_LENGTH: i32 = 2 // a CopyData header said a length below 4 (as a signed number)
@@ -36,11 +36,6 @@ export function reset(): void {
   left = 0
   have = 0
   partialLength = 0
-}
-
-/** 1 when the stream stands inside a frame: bytes that end here were cut. */
-export function midFrame(): u32 {
-  return u32(left != 0 || have != 0)
 }
 
 /** memory.copy for the writer, which moves an unfinished row to the next slot: JavaScript is slow at it in shared memory. */

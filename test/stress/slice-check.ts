@@ -24,6 +24,11 @@ export const checkSlice = (rows: RowStream, slice: RingSlice, place: Place, slot
   demand(header.getUint8(0) === 0x64, slice, `type byte ${header.getUint8(0)}`)
   demand(header.getInt32(1) === bytes + 4, slice, `length ${header.getInt32(1)} for ${bytes} bytes`)
   let { row, offset } = place
+  demand(
+    slice.continued === offset > 0,
+    slice,
+    `continued is ${slice.continued} at offset ${offset} of row ${row}`,
+  )
   let at = HEADER_BYTES
   for (let ended = 0; ended < slice.rows; ended += 1) {
     const left = rows.bytesOf(row) - offset

@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { ProducerStream } from '../../src/main/producers/producer-stream.js'
 import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
+import { WasmDeframer } from '../../src/main/ring/deframer.js'
 import { notice } from '../support/backend-messages.js'
 import { copyData, copyDone, copyOutResponse, readyForQuery } from '../support/wire.js'
 import type { RowStream } from './row-stream.js'
@@ -42,7 +43,7 @@ export const byReads: Source = async ({ stream, rows, random, slices }) => {
   const { writer } = stream
   const end = writer.sequence + slices
   const isStopped = (): boolean => stream.isStopped
-  const intake = new CopyOutIntake(stream.ring, stream.deframer, () => undefined)
+  const intake = new CopyOutIntake(stream.ring, new WasmDeframer(stream.ring.memory))
   let view = intake.memory()
   intake.expect(writer)
   const deliver = async (wire: Buffer): Promise<void> => {

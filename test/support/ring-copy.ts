@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
+import { WasmDeframer } from '../../src/main/ring/deframer.js'
 import { makeRing, type RingParts } from '../../src/main/ring/make-ring.js'
 import { STREAM_STATE } from '../../src/shared/ring/cells.js'
-import { HEADER_BYTES, type RingShape, slotAt, slotOf } from '../../src/shared/ring/layout.js'
+import { entryOf, HEADER_BYTES, type RingShape, slotAt } from '../../src/shared/ring/layout.js'
 import { SliceTaker } from './ring-taker.js'
 
 const never = (): boolean => false
@@ -22,10 +23,12 @@ export class RingCopy {
     this.#shape = shape
     // the caller's loop takes at once: here only the receiver holds the writer back
     this.parts = makeRing(shape, () => this.parts.gate.take(this.parts.writer.sequence), firstSequence)
-    this.intake = new CopyOutIntake(this.parts.ring, this.parts.deframer, (bytes) => {
-      assert.notEqual(bytes.buffer, this.parts.ring.buffer, 'pg must get a private copy')
+    const { ring } = this.parts
+    this.intake = new CopyOutIntake(ring, new WasmDeframer(ring.memory))
+    this.intake.passThrough = (bytes) => {
+      assert.notEqual(bytes.buffer, ring.buffer, 'pg must get a private copy')
       this.pg.push(bytes)
-    })
+    }
     this.taker = new SliceTaker(this.parts)
     this.#view = this.intake.memory()
     this.parts.writer.setState(STREAM_STATE.open)
@@ -79,7 +82,8 @@ export class RingCopy {
     const drained = this.parts.writer.drain(never)
     this.taker.all()
     await drained
-    assert.equal(this.parts.writer.out, this.parts.writer.mark, 'an unfinished row is left')
+    const { slot } = this.parts.writer
+    assert.equal(slot.out, slot.mark, 'an unfinished row is left')
     this.parts.writer.setState(STREAM_STATE.ended)
     this.taker.all()
   }
@@ -92,8 +96,9 @@ export class RingCopy {
     const from = this.#view.byteOffset
     const to = from + this.#view.length
     for (let sequence = this.taker.reader.released; sequence < writer.sequence; sequence += 1) {
-      const at = slotAt(this.#shape, sequence)
-      const end = at + HEADER_BYTES + ring.cells.bytes(slotOf(this.#shape, sequence))
+      const entry = entryOf(this.#shape, sequence)
+      const at = slotAt(this.#shape, ring.cells.slot(entry))
+      const end = at + HEADER_BYTES + ring.cells.bytes(entry)
       assert.ok(
         to <= at || from >= end,
         `a read goes to [${from}, ${to}), slice ${sequence} is in [${at}, ${end})`,

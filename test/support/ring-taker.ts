@@ -9,6 +9,7 @@ interface Taken {
   readonly payload: Buffer
   readonly rows: number
   readonly continues: boolean
+  readonly continued: boolean
 }
 
 /** A receiver in the test's own thread: takes slices, may keep many in flight, looks at each again before it lets go. */
@@ -38,7 +39,8 @@ export class SliceTaker {
     assert.equal(copy.toString('latin1', 0, 1), 'd')
     assert.equal(copy.readInt32BE(1), slice.bytes + 4)
     this.#inFlight.push({ slice, copy })
-    this.taken.push({ payload: copy.subarray(HEADER_BYTES), rows: slice.rows, continues: slice.continues })
+    const { rows, continues, continued } = slice
+    this.taken.push({ payload: copy.subarray(HEADER_BYTES), rows, continues, continued })
     return true
   }
 
@@ -74,6 +76,7 @@ export const checkSlices = (
   let at = 0
   let ended = 0
   for (const slice of taken) {
+    assert.equal(slice.continued, at !== ends[ended], `slice begins at ${at}, row ${ended} at ${ends[ended]}`)
     at += slice.payload.length
     ended += slice.rows
     const end = ends[ended] as number

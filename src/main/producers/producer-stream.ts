@@ -1,4 +1,3 @@
-import type { Deframer } from '../ring/deframer.js'
 import type { Ring } from '../ring/ring.js'
 import type { RingWriter } from '../ring/writer.js'
 import { EventLoopYield } from './event-loop-yield.js'
@@ -14,21 +13,14 @@ export class ProducerStream {
   readonly ring: Ring
   /** @internal */
   readonly writer: RingWriter
-  /** @internal */
-  readonly deframer: Deframer
   readonly #started: () => void
-  readonly #breath = new EventLoopYield()
+  readonly #yield = new EventLoopYield()
   #stopped = false
 
   /** @internal */
-  constructor(
-    parts: { ring: Ring; writer: RingWriter; deframer: Deframer },
-    pass: number,
-    started: () => void,
-  ) {
+  constructor(parts: { ring: Ring; writer: RingWriter }, pass: number, started: () => void) {
     this.ring = parts.ring
     this.writer = parts.writer
-    this.deframer = parts.deframer
     this.pass = pass
     this.#started = started
   }
@@ -59,20 +51,18 @@ export class ProducerStream {
    * loop turn about every 10 ms, so that neither many rows nor a loop of calls keeps sockets and timers waiting.
    */
   async rows(rows: Iterable<Uint8Array>): Promise<void> {
-    const { writer } = this
+    const { slot } = this.writer
     let laid = 0
     for (const row of rows) {
       if (this.#stopped) return
       laid += 1
-      if (laid % ROWS_PER_LOOK === 0 && this.#breath.isDue) await this.#breath.yield()
-      if (writer.isFull || row.length > writer.limit - writer.out) {
+      if (laid % ROWS_PER_LOOK === 0 && this.#yield.isDue) await this.#yield.yield()
+      if (slot.isFull || row.length > slot.room) {
         await this.#makeRoom()
         await this.#lay(row)
       } else {
         // the common case, without a promise for each row
-        writer.memory.set(row, writer.out)
-        const out = writer.out + row.length
-        writer.advance(out, out, 1)
+        slot.lay(row, true)
       }
     }
     await this.#offer()
@@ -92,22 +82,20 @@ export class ProducerStream {
   /** Publishes if that is due, and waits while slot and ring are full. */
   async #offer(): Promise<void> {
     if (!this.writer.offer()) await this.writer.space(() => this.#stopped)
-    if (this.#breath.isDue) await this.#breath.yield()
+    if (this.#yield.isDue) await this.#yield.yield()
   }
 
   async #lay(bytes: Uint8Array): Promise<void> {
-    const { writer } = this
+    const { slot } = this.writer
     let from = 0
     for (;;) {
-      if (writer.isFull) await this.#offer()
+      if (slot.isFull) await this.#offer()
       if (this.#stopped) return
-      const take = Math.min(bytes.length - from, writer.limit - writer.out)
-      writer.memory.set(bytes.subarray(from, from + take), writer.out)
-      from += take
-      const out = writer.out + take
-      const ended = from === bytes.length
-      writer.advance(out, ended ? out : writer.mark, ended ? 1 : 0)
+      const to = Math.min(bytes.length, from + slot.room)
+      const ended = to === bytes.length
+      slot.lay(bytes.subarray(from, to), ended)
       if (ended) return
+      from = to
     }
   }
 }

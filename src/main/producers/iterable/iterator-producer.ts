@@ -2,6 +2,7 @@ import { settlesWithin } from '../../../shared/async/deadline.js'
 import { CopyError, messageOf } from '../../../shared/errors/errors.js'
 import type { Producer, ProducerEnd } from '../producer.js'
 import type { ProducerStream } from '../producer-stream.js'
+import { ProducerTotals } from '../producer-totals.js'
 import {
   CancellableIterator,
   type CopyInput,
@@ -31,13 +32,9 @@ export type IteratorSource = CopyIterable | (() => CopyIterable | Promise<CopyIt
  * The source belongs to the copy: given up before its end, also while it is silent or was not read yet, a Readable is
  * destroyed, a web stream cancelled, and an iterator's `return()` called.
  */
-export class IteratorProducer implements Producer {
+export class IteratorProducer extends ProducerTotals implements Producer {
   readonly name: string
   readonly canRepeat: boolean
-  totalMessages = 0
-  totalBytes = 0
-  count: number | undefined
-  command: string | undefined
   readonly #source: IteratorSource
   /** What is iterated in the end: to be heard, and let go of where that does not begin. */
   readonly #given: unknown
@@ -47,6 +44,7 @@ export class IteratorProducer implements Producer {
 
   /** @throws CopyError COPY_OPTION when the source cannot be iterated */
   constructor(source: IteratorSource, options: { readonly name?: string } = {}) {
+    super()
     if (typeof source !== 'function' && !isIterable(source)) {
       throw new CopyError(
         'COPY_OPTION',

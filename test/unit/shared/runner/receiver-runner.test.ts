@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Ring } from '../../../../src/main/ring/ring.js'
+import { RingReader } from '../../../../src/shared/ring/reader.js'
 import { ReceiverRunner, type Report } from '../../../../src/shared/runner/receiver-runner.js'
 import type { Target } from '../../../../src/shared/runner/target.js'
 
@@ -11,10 +12,10 @@ test('a life that is ended while its target is being made is over when that has 
     made = resolve
   })
   const reports: Report[] = []
-  const ring = new Ring({ slots: 2, slotBytes: 64 })
+  const ticket = new Ring({ slots: 2, slotBytes: 64 }).ticket()
   const life = new ReceiverRunner(
     () => making,
-    ring.ticket(),
+    (sequence) => new RingReader(ticket, sequence),
     (report) => reports.push(report),
   )
   let ended = false

@@ -5,6 +5,7 @@ import { ProducerStream } from '../../src/main/producers/producer-stream.js'
 import { makeRing } from '../../src/main/ring/make-ring.js'
 import { STREAM_STATE } from '../../src/shared/ring/cells.js'
 import { toCell } from '../../src/shared/ring/sequence.js'
+import { shuffleFree } from '../support/ring-taker.js'
 import { randomFrom, SEED } from '../support/seed.js'
 import { RowStream } from './row-stream.js'
 import type { ReaderOrders, ReaderReport } from './slice-reader.js'
@@ -50,6 +51,7 @@ const run = async (course: Course, seed: number, signal: AbortSignal): Promise<n
   const { by, readers, slots, slotBytes, firstSequence } = course
   const taking = (): void => parts.gate.take(parts.writer.sequence)
   const parts = makeRing({ slots, slotBytes }, taking, firstSequence)
+  shuffleFree(parts, randomFrom(seed))
   const stream = new ProducerStream(parts, 1, () => undefined)
   parts.writer.setState(STREAM_STATE.open)
   const workers = Array.from({ length: readers }, (_, number) => {

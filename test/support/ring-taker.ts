@@ -64,6 +64,12 @@ export class SliceTaker {
   }
 }
 
+/** Gives the free slots back in another order. */
+export const shuffleFree = ({ table: { free } }: RingParts, random: () => number): void => {
+  const slots = Array.from({ length: free.count }, () => free.take())
+  while (slots.length > 0) free.give(slots.splice(Math.floor(random() * slots.length), 1)[0] as number)
+}
+
 /** The slices hold exactly these rows, each row that fits a slot whole. */
 export const checkSlices = (
   taken: readonly Taken[],

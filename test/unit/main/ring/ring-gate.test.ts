@@ -113,6 +113,14 @@ test('the cursor of a receiver is a full number on both sides of 2^31 and 2^32',
   }
 })
 
+test('a cursor that goes back is a fault', () => {
+  const { gate, set } = gateOf(5)
+  set(0, 7)
+  assert.equal(gate.cursor(0), 7)
+  set(0, 6)
+  assert.throws(() => gate.cursor(0), /cursor of receiver 0 went back from 7 to 6/)
+})
+
 test('a receiver is idle when it has let go of all that is published', () => {
   const { gate, set } = gateOf(5, 5)
   assert.equal(gate.anyIdle(5), true)

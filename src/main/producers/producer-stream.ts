@@ -2,14 +2,14 @@ import type { Ring } from '../ring/ring.js'
 import type { RingWriter } from '../ring/writer.js'
 import { EventLoopYield } from './event-loop-yield.js'
 
-/** Rows laid down between two looks at the clock. A power of two. */
+/** Rows laid between two looks at the clock. */
 const ROWS_PER_LOOK = 16
 
 /** One pass of a producer into the ring. Valid until `produce` settles. */
 export class ProducerStream {
   /** 1 for the first pass. */
   readonly pass: number
-  /** @internal The parts of the ring, for producers that lay bytes down themselves. */
+  /** @internal For producers that lay bytes into the ring themselves. */
   readonly ring: Ring
   /** @internal */
   readonly writer: RingWriter
@@ -25,12 +25,12 @@ export class ProducerStream {
     this.#started = started
   }
 
-  /** The source accepted: rows may come from now on. */
+  /** To be called when the source has accepted: rows may come from now on. */
   started(): void {
     this.#started()
   }
 
-  /** Whether the copy was given up: `produce` should end soon, by returning or by throwing. */
+  /** Whether the copy was aborted: `produce` should end soon, by returning or by throwing. */
   get isStopped(): boolean {
     return this.#stopped
   }
@@ -40,15 +40,15 @@ export class ProducerStream {
     this.#stopped = true
   }
 
-  /** Publishes what lies in the writer's slot, so that nothing of the pass is left behind. */
+  /** Publishes the rows of the open slot, so that all rows of the pass are published. */
   flush(): Promise<void> {
     return this.writer.drain(() => this.#stopped)
   }
 
   /**
-   * Complete rows of COPY data, each with its line end where the format has one. A row is never cut across slices
-   * unless it is larger than a slot. Waits while the ring is full; the bytes may be reused afterwards. Lets the event
-   * loop turn about every 10 ms, so that neither many rows nor a loop of calls keeps sockets and timers waiting.
+   * Takes complete rows of COPY data, each with its line end where the format has one. Only a row that is larger than a
+   * slot is cut across slices. Waits while the ring is full; the bytes may be reused afterwards. Yields to the event loop
+   * about every 10 ms, so that neither many rows nor a loop of calls keeps sockets and timers waiting.
    */
   async rows(rows: Iterable<Uint8Array>): Promise<void> {
     const { slot } = this.writer
@@ -68,18 +68,18 @@ export class ProducerStream {
     await this.#offer()
   }
 
-  /** A piece of COPY data cut anywhere; it counts as one message. Waits, and lets the event loop turn, as `rows` does. */
+  /** Takes a piece of COPY data cut anywhere; it counts as one message. Waits and yields as `rows` does. */
   async chunk(bytes: Uint8Array): Promise<void> {
     await this.#lay(bytes)
     await this.#offer()
   }
 
-  /** Begins a new slot, so that a row that does not fit into the rest of this one stays whole. */
+  /** Begins a new slot, so that a row that does not fit into the rest of this slot stays whole. */
   async #makeRoom(): Promise<void> {
     if (!this.writer.publish()) await this.flush()
   }
 
-  /** Publishes if that is due, and waits while slot and ring are full. */
+  /** Publishes if a publish is due, and waits while slot and ring are full. */
   async #offer(): Promise<void> {
     if (!this.writer.offer()) await this.writer.space(() => this.#stopped)
     if (this.#yield.isDue) await this.#yield.yield()

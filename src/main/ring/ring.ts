@@ -1,3 +1,20 @@
+/**
+ * The ring carries one stream of slices from one writer to many receivers in other threads. Each slice lies once in shared
+ * memory, and every receiver reads it there.
+ *
+ * Publishing. The producer lays bytes into the open slot (open-slot.ts). When it is full, or early for an idle receiver
+ * (publish-policy.ts), the writer (writer.ts) describes the slice in the table, stores the new published sequence and
+ * rings the bell. Which slots are free, the table's owner knows (slot-table.ts).
+ *
+ * Lagging. No slice is dropped for a slow receiver. Each receiver has a read cursor, and the slowest of them holds the
+ * writer at most `slots` slices ahead (gate.ts). The gate names the receivers that hold up others; what happens to them
+ * is decided above.
+ *
+ * Closing. The writer sets the stream's state: `ended` when all slices of a pass are published, `aborted` when no more will
+ * come. A receiver leaves by `RingGate.remove`, when no slice can be read for it any more. When all have left, `release`
+ * gives the memory to the next copy (memory.ts).
+ */
+
 import { CopyError } from '../../shared/errors/errors.js'
 import { RingCells } from '../../shared/ring/cells.js'
 import {

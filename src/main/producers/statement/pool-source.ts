@@ -7,7 +7,7 @@ import type { ProducerContext } from '../producer.js'
 import { ClientSource } from './client-source.js'
 import type { Feed, Source } from './source.js'
 
-/** A client of a user's pool, in a read-only transaction of ours with one snapshot. */
+/** A client of a user's pool, in a read-only transaction of ours with one snapshot for all passes. */
 export class PoolSource implements Source {
   readonly canRepeat = true
   readonly #pool: pg.Pool

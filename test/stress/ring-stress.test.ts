@@ -38,7 +38,7 @@ const COURSES: Course[] = [byReads, byRows].flatMap((by) =>
   ),
 )
 
-/** Settles with what a reader thread reports; rejects when it fails or ends without a report. */
+/** Resolves with the report of a reader thread; rejects when the thread fails or ends without a report. */
 const reportOf = (worker: Worker): Promise<ReaderReport> =>
   new Promise((resolve, reject) => {
     worker.once('message', resolve)
@@ -46,7 +46,7 @@ const reportOf = (worker: Worker): Promise<ReaderReport> =>
     worker.once('exit', (code) => reject(new Error(`a reader ended with code ${code} and no report`)))
   })
 
-/** Runs one course and checks what the readers saw. @returns slices checked in all of them */
+/** Runs one course and checks the reports of its readers. @returns slices checked by all of them together */
 const run = async (course: Course, seed: number, signal: AbortSignal): Promise<number> => {
   const { by, readers, slots, slotBytes, firstSequence } = course
   const taking = (): void => parts.gate.take(parts.writer.sequence)
@@ -58,7 +58,7 @@ const run = async (course: Course, seed: number, signal: AbortSignal): Promise<n
     const ticket = parts.ring.ticket()
     parts.ring.cells.setCursor(ticket.receiver, toCell(firstSequence))
     parts.gate.add(ticket.receiver, firstSequence)
-    // each keeps another number of slices in flight, up to the whole ring
+    // each reader keeps another number of slices in flight, up to the whole ring
     const maxInFlight = 1 + (number % slots)
     const orders: ReaderOrders = { ticket, start: firstSequence, seed, maxInFlight }
     return new Worker(new URL('./slice-reader.js', import.meta.url), { workerData: orders })

@@ -16,7 +16,7 @@ interface SourceOrders {
   readonly slices: number
 }
 
-/** Mostly nothing; now and then a turn of the loop, or a silence that is longer than rows may lie unpublished. */
+/** Mostly no pause; now and then a turn of the loop, or a silence after which rows must be published. */
 const pause = async (random: () => number): Promise<void> => {
   const kind = random()
   if (kind < 0.001) await setTimeout(7)
@@ -53,9 +53,9 @@ export const byReads: Source = async ({ stream, rows, random, slices }) => {
       view.set(wire.subarray(at, at + taken))
       at += taken
       const more = intake.landed(view, taken)
-      // as in the socket's callback: the wait for room begins inside it, and may find some at once
+      // as in the socket's callback: the wait for room begins inside the callback, and may find room at once
       let resumed = more || intake.resume(isStopped)
-      // asked for when the callback returns, and filled however late: also behind a pause
+      // taken when the callback returns, and filled however late: also after a pause
       view = intake.memory()
       while (!(await resumed) && !stream.isStopped) resumed = intake.resume(isStopped)
       await pause(random)

@@ -13,7 +13,7 @@ export class RingCopy {
   readonly parts: RingParts
   readonly intake: CopyOutIntake
   readonly taker: SliceTaker
-  /** What pg's parser got. */
+  /** The bytes that passed through to pg's parser. */
   readonly pg: Buffer[] = []
   readonly #shape: RingShape
   /** The memory of the read under way. */
@@ -36,8 +36,8 @@ export class RingCopy {
   }
 
   /**
-   * One read as Node does it: into the memory that was asked for when the last callback returned, however long ago;
-   * the next is asked for at once, also after false.
+   * One read as Node does it: into the memory that the intake gave when the last callback returned, however long ago. The
+   * memory of the next read is taken at once, also after false.
    */
   read(bytes: Uint8Array): { taken: number; more: boolean } {
     this.checkView()
@@ -50,7 +50,7 @@ export class RingCopy {
     return { taken, more }
   }
 
-  /** As many reads as the bytes take; the ring must have room for them. */
+  /** As many reads as the bytes need; the ring must have room for them. */
   land(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       const { taken, more } = this.read(bytes.subarray(at))
@@ -77,7 +77,7 @@ export class RingCopy {
     }
   }
 
-  /** The source has said everything: what is left is published and taken. */
+  /** The source has ended: the rest is published and taken. */
   async end(): Promise<void> {
     const drained = this.parts.writer.drain(never)
     this.taker.all()
@@ -88,7 +88,7 @@ export class RingCopy {
     this.taker.all()
   }
 
-  /** The memory of a read is never that of a slice which somebody may still read. */
+  /** The memory of a read is never that of a slice that the receiver may still read. */
   checkView(): void {
     const { ring, writer } = this.parts
     assert.ok(this.#view.length > 0, 'an empty view was handed out')

@@ -12,7 +12,7 @@ interface Taken {
   readonly continued: boolean
 }
 
-/** A receiver in the test's own thread: takes slices, may keep many in flight, looks at each again before it lets go. */
+/** A receiver in the test's own thread: takes slices, may keep many in flight, compares each again before its release. */
 export class SliceTaker {
   readonly taken: Taken[] = []
   readonly reader: RingReader
@@ -44,7 +44,7 @@ export class SliceTaker {
     return true
   }
 
-  /** Lets go of the oldest slice, if there is one. */
+  /** Releases the oldest slice, if there is one. */
   release(): void {
     const oldest = this.#inFlight.shift()
     if (oldest === undefined) return
@@ -52,7 +52,7 @@ export class SliceTaker {
     this.reader.release()
   }
 
-  /** Takes and lets go of all that is published; the caller's loop has taken it too. */
+  /** Takes and releases all published slices; the caller's loop has taken them too. */
   all(): void {
     this.#parts.gate.take(this.#parts.writer.sequence)
     while (this.take());

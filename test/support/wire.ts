@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** A wire message; `length` is what its header says, when that is not the truth. */
+/** A wire message. @param length the header's length field. Default: the true length */
 export const message = (type: string, body: Uint8Array | string = '', length?: number): Buffer => {
   const bytes = Buffer.from(body)
   const header = Buffer.alloc(5, type, 'latin1')
@@ -36,7 +36,7 @@ export const rowEnds = (rows: readonly Uint8Array[]): number[] => {
   })
 }
 
-/** Bytes that differ from place to place and among which the letter of a CopyData header is common. */
+/** Bytes that differ from place to place. Among them the letter of a CopyData header is common. */
 const filled = (bytes: number, first: number): Buffer => {
   const payload = Buffer.allocUnsafe(bytes)
   for (let at = 0; at < bytes; at += 1) payload[at] = at % 5 === 0 ? 0x64 : first + at * 7
@@ -56,7 +56,7 @@ export const row = (largest: number, sizes: readonly number[]): fc.Arbitrary<Wir
     )
     .map(([bytes, first]) => ({ isRow: true, bytes: filled(bytes, first) }))
 
-/** What a server may send among the rows: a notice, a changed parameter, a notification. */
+/** A message that a server may send among the rows: a notice, a changed parameter, a notification. */
 const aside: fc.Arbitrary<WireItem> = fc
   .tuple(fc.constantFrom('N', 'S', 'A'), fc.nat(60))
   .map(([type, bytes]) => {
@@ -68,6 +68,6 @@ const aside: fc.Arbitrary<WireItem> = fc
 export const items = (most: number, largest: number, sizes: readonly number[]): fc.Arbitrary<WireItem[]> =>
   fc.array(fc.oneof({ weight: 6, arbitrary: row(largest, sizes) }, { weight: 1, arbitrary: aside }), {
     maxLength: most,
-    // without it fast-check stays near 10
+    // by default, fast-check stays near 10
     size: 'max',
   })

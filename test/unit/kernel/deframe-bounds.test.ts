@@ -10,7 +10,7 @@ const pair = new KernelAndTwin()
 const REFUSED = [0, 1, 2, 3, -1, -4, -5, -(2 ** 31)]
 const HUGE = [2 ** 31 - 1, 2 ** 31 - 4, 2 ** 30, 65_536]
 
-test('a length below 4 is refused and told, also when its header is cut', () => {
+test('a length below 4 is refused and reported, also when its header is cut', () => {
   for (const length of REFUSED) {
     for (let cut = 0; cut <= 5; cut += 1) {
       pair.begin()
@@ -82,7 +82,7 @@ const calls: fc.Arbitrary<Call> = fc
 test('no length makes the kernel write outside of its target or read outside of its source', (t) => {
   fc.assert(
     fc.property(calls, (call) => {
-      // the pair checks that nothing else is written; what is told must not hang on bytes that lie around
+      // the pair checks that no other byte is written; the results must not depend on bytes outside [src, end)
       assert.deepEqual(hostile(0x00, call), hostile(0x64, call))
     }),
     seeded(t, 1500),

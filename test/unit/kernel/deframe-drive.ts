@@ -13,7 +13,7 @@ export interface Drive {
   readonly items: readonly WireItem[]
   /** Sizes of the reads, taken in turn. */
   readonly reads: readonly number[]
-  /** How far behind the payload each read is put, in turn; undefined for elsewhere. */
+  /** How many bytes after the payload each read is put, in turn; undefined for elsewhere. */
   readonly gaps: readonly (number | undefined)[]
   /** Bytes of a payload region. */
   readonly room: number

@@ -6,7 +6,7 @@ import { DeframeTwin } from '../../support/deframe-twin.js'
 /** One page of memory for each. */
 export const MEMORY_BYTES = 64 * 1024
 
-/** What one call of deframe said. */
+/** Results of one call of deframe. */
 export interface Told {
   readonly next: number
   readonly out: number
@@ -16,7 +16,7 @@ export interface Told {
   readonly badLength: number
 }
 
-/** The kernel and its twin side by side: every call goes to both, and all that can be seen afterwards is compared. */
+/** The kernel and its twin side by side: every call goes to both; results and memory are compared after it. */
 export class KernelAndTwin {
   readonly memory: Uint8Array<SharedArrayBuffer>
   readonly #twinMemory = new Uint8Array(MEMORY_BYTES)
@@ -51,7 +51,7 @@ export class KernelAndTwin {
   }
 
   deframe(src: number, end: number, dst: number, limit: number, mark: number): Told {
-    // the twin's memory holds the same, and is quicker to copy than shared memory
+    // the twin's memory holds the same bytes, and copies faster than shared memory
     const before = Buffer.from(this.#twinMemory)
     const next = this.#kernel.deframe(src, end, dst, limit, mark)
     const told = tell(this.#kernel, next)

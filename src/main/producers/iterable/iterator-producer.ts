@@ -110,7 +110,7 @@ export class IteratorProducer extends ProducerTotals implements Producer {
     if (isIterable(given) && this.#iterator === undefined) this.#cancelled = cancelUnread(given)
     stopIgnoringErrors(given)
     if (await settlesWithin(this.#cancelled, deadlineMs)) return this.#cancelled
-    throw new CopyError('COPY_CALLABLE', `the source did not let go within ${deadlineMs} ms`, {
+    throw new CopyError('COPY_CALLABLE', `the source did not clean up within ${deadlineMs} ms`, {
       phase: 'close',
     })
   }

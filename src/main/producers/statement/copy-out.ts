@@ -73,7 +73,7 @@ export class CopyOut {
     diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined>,
   ): Promise<CopyOutEnd> {
     this.#session = session
-    if (this.isStopped) throw new CopyError('COPY_STATE', 'the copy was given up', { phase: 'start' })
+    if (this.isStopped) throw new CopyError('COPY_STATE', 'the copy was aborted', { phase: 'start' })
     this.#intake.expect(this.#stream.writer)
     let isBinary = false
     const onCopyOut = (message: { binary: boolean }): void => {
@@ -140,7 +140,8 @@ export class CopyOut {
     const starting = Promise.race([command.started, this.#failed])
     const late = (blockedBy: readonly number[]): CopyError => {
       this.#cancelling = cancelRequest(session.client, this.#sideMs)
-      return startTimeout(session.server, startMs, `it waits for a lock behind ${blockedBy.join(', ')}`)
+      const blockers = `process ${blockedBy.join(', ')}`
+      return startTimeout(session.server, startMs, `it waits for a lock, blocked by ${blockers}`)
     }
     if ((await withLockTimeout(starting, leftMs, diagnose, late)) === 'out') return
     command.fail('copyman expected COPY TO STDOUT')

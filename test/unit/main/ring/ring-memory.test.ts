@@ -61,7 +61,7 @@ test('copies at the same time have memory of their own', async () => {
   assert.equal(new Set(memories).size, 4)
 })
 
-test('a copy that was given up in the middle, or by a callable that did not let go, keeps its memory', async () => {
+test('a copy that was aborted in the middle, or whose callable did not settle, keeps its memory', async () => {
   const stopped = new NotingProducer(true)
   const held = new NotingProducer()
   for (const from of [stopped, held]) {
@@ -71,7 +71,7 @@ test('a copy that was given up in the middle, or by a callable that did not let 
       to: [
         () => {
           setImmediate(() => controller.abort())
-          // the producer that is not endless has come to its end by then
+          // the producer that is not endless has ended by then
           return from === held ? new Promise<void>(() => undefined) : undefined
         },
       ],

@@ -70,8 +70,9 @@ export class RingWriter {
     const continues = slot.isInsideRow
     if (continues && slot.room > 0) return true
     if (!this.#gate.isFree(this.#sequence + 1)) return false
-    // a read may still be due into the rest of this slot: with the unfinished row it fits into the next slot, since both
-    // lie after `mark` here, and this slot is not claimed again before that read has come
+    // Node may still read into the rest of this slot. With the unfinished row, that read fits into the next slot, since both
+    // lie after `mark` here. And this slot is not claimed again before that read: no slice can be published until it comes.
+    // With several writers that reason falls, and a slot must be kept until its last read has come
     const end = continues ? slot.out : slot.mark
     const rest = slot.out - end
     const bytes = slot.wholeBytes + (continues ? end - slot.mark : 0)

@@ -66,7 +66,7 @@ export {
 } from './shared/errors/errors.js'
 export type { BackendState, Slowness, WaitDiagnosis } from './shared/liveness/slowness.js'
 export type { Completion } from './shared/messages/messages.js'
-export type { RingSlice } from './shared/ring/reader.js'
+export type { RingSlice } from './shared/ring/slice-reader.js'
 export type { Slice, SliceCallable } from './shared/runner/call-target.js'
 export type { Target } from './shared/runner/target.js'
 export type { ServerEvent } from './shared/session/server-events.js'

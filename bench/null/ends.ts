@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 
-/** A null server in a process of its own, so that its work is not counted as the engine's. It ends with its parent. */
+/** A null server in a process of its own, so that its work is not counted as the engine's. The process ends with its parent. */
 export class NullEnd {
   readonly url: string
   readonly #process: ChildProcess
@@ -12,7 +12,7 @@ export class NullEnd {
     this.url = `postgres://null@127.0.0.1:${port}/null`
   }
 
-  /** @param mibPerSecond what it reads at most; 0 for no limit */
+  /** @param mibPerSecond the most that the server reads; 0 for no limit */
   static async start(mibPerSecond = 0): Promise<NullEnd> {
     const child = fork(new URL('./server.js', import.meta.url), [String(mibPerSecond)])
     const [address] = (await once(child, 'message')) as [AddressInfo]

@@ -5,17 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const START_MS = 5000
 
-/** A port with two free ones behind it, which a null server in C and its raw ends take. */
+/** The first of three free ports in a row: for a null server in C and its two raw ends. */
 const freeTrio = async (): Promise<number> => {
   for (;;) {
     const port = await listening(0)
     if (port === undefined || port > 65_000) continue
-    const behind = [await listening(port + 1), await listening(port + 2)]
-    if (!behind.includes(undefined)) return port
+    const next = [await listening(port + 1), await listening(port + 2)]
+    if (!next.includes(undefined)) return port
   }
 }
 
-/** Listens for a moment. @returns the port, undefined when it is taken */
+/** Listens for a moment. @returns the port, or undefined when it is not free */
 const listening = async (port: number): Promise<number | undefined> => {
   const server = createServer()
   try {
@@ -29,7 +29,7 @@ const listening = async (port: number): Promise<number | undefined> => {
   }
 }
 
-/** A null server that is a program of somebody else's: started with a port, it serves raw ends on the two behind it. */
+/** A null server that is an external program: started with a port, it serves raw ends on the next two ports. */
 export class ExternalNullServer {
   readonly port: number
   readonly url: string
@@ -41,7 +41,7 @@ export class ExternalNullServer {
     this.url = `postgres://null@127.0.0.1:${port}/null`
   }
 
-  /** @param rawMib how much the raw source sends */
+  /** @param rawMib mebibytes that the raw source sends */
   static async start(program: string, rawMib: number): Promise<ExternalNullServer> {
     const port = await freeTrio()
     const child = spawn(program, [String(port), String(rawMib)], { stdio: 'ignore' })

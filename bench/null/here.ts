@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { NullSession, type SessionListener } from './session.js'
 
-/** A null server in this process, so that what happens at its sockets can be timed by the clock of who measures. */
+/** A null server in this process, so that a measurement can time the events at its sockets by its own clock. */
 export class NullServerHere {
   readonly url: string
   readonly #close: () => Promise<void>

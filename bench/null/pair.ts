@@ -2,15 +2,15 @@ import type { EngineJob } from '../programs/engine.js'
 import { NullEnd } from './ends.js'
 import { ExternalNullServer } from './external.js'
 
-/** A source and targets that cost as little as may be, for jobs of any shape. */
+/** A source and targets that cost as little as possible, for jobs of any shape. */
 export interface NullPair {
-  /** What they are, for the reader of the results. */
+  /** Human-readable: the kind of ends. */
   readonly name: string
   job(rowBytes: number, mib: number, receivers: number): EngineJob
   stop(): Promise<void>
 }
 
-/** How much payload frames of `mib` mebibytes hold. */
+/** Payload, in mebibytes, of frames of `mib` mebibytes. */
 export const payloadMib = (mib: number, rowBytes: number): number => (mib * rowBytes) / (rowBytes + 5)
 
 const jobBetween = (
@@ -36,7 +36,7 @@ export const ownPair = async (receivers: number): Promise<NullPair> => {
   }
 }
 
-/** A null server that somebody else wrote, with a process of its own for each connection. */
+/** An external null server, with a process of its own for each connection. */
 export const externalPair = async (program: string, rawMib: number): Promise<NullPair & { port: number }> => {
   const server = await ExternalNullServer.start(program, rawMib)
   return {

@@ -1,15 +1,15 @@
-// A null PostgreSQL server, in a process of its own. Run by bench/null/ends.ts, with the MiB per second that it reads at
-// most, 0 for no limit.
+// A null PostgreSQL server, in a process of its own. bench/null/ends.ts runs it. Argument: the MiB per second that it reads
+// at most; 0 for no limit.
 import { createServer, type Socket } from 'node:net'
 import { NullSession } from './session.js'
 
 const MIB = 1024 * 1024
-/** A pause is at least as long, since timers are no finer than a millisecond. */
+/** The shortest pause, in milliseconds: timers are no finer than one millisecond. */
 const PAUSE_MS = 10
 
 const [mibPerSecond = 0] = process.argv.slice(2).map(Number)
 
-/** Reads no faster than that: what was read is slept off. */
+/** Reads no faster than `mibPerSecond`: pauses the socket for the time that its bytes were read too early. */
 const throttle = (socket: Socket): void => {
   let debtMs = 0
   socket.on('data', (chunk) => {

@@ -21,23 +21,23 @@ const ONE_COLUMN = message(
 )
 const ONE_ROW = message('D', Buffer.from([0, 1, 0, 0, 0, 6]), '150000')
 
-/** What a measurement wants to know of a session, when it happens. */
+/** Called at events of a session. */
 export interface SessionListener {
   /** A row of a `trickle` table goes out. */
   readonly sent?: (row: number) => void
-  /** CopyData came in: so many payload bytes since the COPY began, of which a frame's may still be on their way. */
+  /** A CopyData header came in. `bytes`: payload since the COPY began, including this frame's, which may still be on its way. */
   readonly received?: (bytes: number) => void
 }
 
 /**
- * One session of a null PostgreSQL server: makes COPY rows out of memory and throws COPY rows away, so that what stands
- * between two of them is what a measurement sees.
+ * One session of a null PostgreSQL server: sends COPY rows from memory and discards COPY rows, so that a measurement sees
+ * only the program between two such servers.
  *
  *   COPY null_ROWBYTES_MIB TO STDOUT        sends about MIB mebibytes of frames of rows of ROWBYTES bytes
  *   COPY null_ROWBYTES_… FROM STDIN         discards; the count in its tag is payload bytes / ROWBYTES
  *   COPY trickle_ROWBYTES_ROWS_MS TO STDOUT sends a row every MS milliseconds
  *
- * Anything else is answered as an empty success, a SELECT or SHOW with one row that holds 150000.
+ * A SELECT or SHOW is answered with one row that holds 150000, any other statement with an empty success.
  */
 export class NullSession {
   readonly #socket: Socket
@@ -49,7 +49,7 @@ export class NullSession {
   /** Row size of the COPY FROM under way, else 0. */
   #discarding = 0
   #discarded = 0
-  /** Bytes of a CopyData body still to skip. */
+  /** Bytes of a CopyData body that are still to be skipped. */
   #skip = 0
 
   constructor(socket: Socket, listener: SessionListener = {}) {

@@ -1,4 +1,4 @@
-// A thread that takes what the ring holds and gives it back: workerData is its RingTicket.
+// A thread that takes and releases all slices of a ring. workerData is its RingTicket.
 import { parentPort, workerData } from 'node:worker_threads'
 import { RingReader, type RingTicket } from '../../src/shared/ring/reader.js'
 import { Drain } from '../../src/shared/runner/drain.js'

@@ -21,10 +21,10 @@ const startReaders = async (parts: RingParts, readers: number): Promise<Worker[]
   return workers
 }
 
-/** Publishes full slots and waits until every reader gave back what it took. The bytes are whatever lies there. */
+/** Publishes full slots, with the bytes that lie there, and waits until every reader has released them. */
 const publish = async ({ writer, gate, ring }: RingParts, slices: number): Promise<void> => {
   for (let i = 0; i < slices; i++) {
-    writer.advance(writer.limit, writer.limit, 1)
+    writer.slot.advance(writer.slot.limit, writer.slot.limit, 1)
     if (!writer.publish()) await writer.space(() => false)
   }
   const last = writer.sequence + ring.shape.slots - 1
@@ -35,7 +35,7 @@ const measure = async (readers: number, slotBytes: number): Promise<string[]> =>
   const parts: RingParts = makeRing({ slots: 32, slotBytes }, () => parts.gate.take(parts.writer.sequence))
   parts.writer.setState(STREAM_STATE.open)
   const workers = await startReaders(parts, readers)
-  // waits keep no thread alive by themselves
+  // waits do not keep a thread alive
   const alive = setInterval(() => undefined, 1000)
   const bench = new Bench({ time: 500, warmupTime: 100, throws: true })
   bench.add('many', () => publish(parts, SLICES)).add('one', () => publish(parts, 1))
@@ -56,7 +56,7 @@ const measure = async (readers: number, slotBytes: number): Promise<string[]> =>
   ]
 }
 
-/** The ring alone: slots published and taken back between threads, nothing in them moved. */
+/** The ring alone: slots are published and released between threads; no bytes are moved. */
 export const ringSection = async (): Promise<Section> => {
   const rows: string[][] = []
   for (const slotBytes of [4096, 64 * 1024, MIB])

@@ -2,12 +2,12 @@
 //
 // It strips the 5-byte headers of CopyData frames ('d', int32 length that counts itself) from bytes of a COPY OUT
 // stream and closes the gaps, so that the payload of many rows lies contiguous. `dst` may lie before `src` in the
-// same slot (in place) or anywhere else, but never inside [src, end). What is half of a header or half of a body when
-// the bytes run out is remembered here, so a stream may be cut anywhere.
+// same slot (in place) or anywhere else, but never inside [src, end). When the bytes end inside a header or a body, the
+// kernel remembers how much of it has come, so a stream may be cut anywhere.
 //
-// It reads only [src, end) and writes only [dst, limit): no length that a server can send changes that.
+// It reads only [src, end) and writes only [dst, limit), whatever length a server sends.
 
-/** Why the last call of deframe returned. Kept in step with src/main/deframer.ts. */
+/** Why the last call of deframe returned. Kept in step with src/main/ring/deframer.ts. */
 const CONSUMED: i32 = 0 // all of [src, end) was taken
 const MESSAGE: i32 = 1 // the returned address holds the type byte of a message that is not CopyData
 const BAD_LENGTH: i32 = 2 // a CopyData header said a length below 4 (as a signed number)
@@ -18,7 +18,7 @@ const HEADER_BYTES: u32 = 5
 
 /** Address after the last payload byte written. */
 export let out: u32 = 0
-/** Address after the last payload byte of the last whole row; the caller's `dst` row mark when no row ended. */
+/** Address after the last payload byte of the last whole row; the caller's `mark` when no row ended. */
 export let rowEnd: u32 = 0
 /** Rows that ended in the last call. */
 export let rows: u32 = 0
@@ -26,7 +26,7 @@ export let stop: i32 = CONSUMED
 /** The length field of the refused header, for the error text. */
 export let badLength: i32 = 0
 
-/** Payload bytes of the current frame that have not come yet. */
+/** Payload bytes of the current frame that are still to come. */
 let left: u32 = 0
 /** Bytes of a cut header that have come, 0 to 4; the first of them was 'd'. */
 let have: u32 = 0
@@ -38,12 +38,7 @@ export function reset(): void {
   partialLength = 0
 }
 
-/** 1 when the stream stands inside a frame: bytes that end here were cut. */
-export function midFrame(): u32 {
-  return u32(left != 0 || have != 0)
-}
-
-/** memory.copy for the writer, which moves an unfinished row to the next slot: JavaScript is slow at it in shared memory. */
+/** memory.copy for the ring's writer, which moves an unfinished row to the next slot: JavaScript's copy in shared memory is slow. */
 export function move(dst: u32, src: u32, bytes: u32): void {
   memory.copy(dst, src, bytes)
 }
@@ -52,8 +47,8 @@ export function move(dst: u32, src: u32, bytes: u32): void {
 const SHORT_BYTES: u32 = 512
 
 /**
- * Copies a short row, from its first byte on: right wherever `dst` may lie, since what a store overwrites has been
- * loaded before.
+ * Copies a short row from its first byte on. Correct wherever `dst` may lie: a store overwrites only bytes that were loaded
+ * before.
  */
 // @ts-ignore: decorator
 @inline

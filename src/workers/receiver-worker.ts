@@ -3,7 +3,7 @@ import { toErrorRecord } from '../shared/errors/error-record.js'
 import { startHeartbeat } from '../shared/liveness/heartbeat.js'
 import { checkCommand } from '../shared/messages/message-validation.js'
 import type { ReceiverPlan, ReceiverReport } from '../shared/messages/messages.js'
-import type { RingTicket } from '../shared/ring/reader.js'
+import { RingReader, type RingTicket } from '../shared/ring/reader.js'
 import { ReceiverRunner, type Report } from '../shared/runner/receiver-runner.js'
 import { makeTarget } from './targets/make-target.js'
 
@@ -28,7 +28,7 @@ export default async function receiverWorker({ port, ticket, plan, beat }: Recei
   try {
     const life = new ReceiverRunner(
       () => makeTarget(plan, (event) => post({ type: 'event', event })),
-      ticket,
+      (sequence) => new RingReader(ticket, sequence),
       report,
     )
     port.on('message', (message: unknown) => {

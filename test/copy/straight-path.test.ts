@@ -5,7 +5,7 @@ import type { Server } from '../../scripts/postgres/server.js'
 import { copy } from '../../src/index.js'
 import { checkConnection } from '../../src/main/conninfo/conninfo.js'
 import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
-import type { RingSlice } from '../../src/shared/ring/reader.js'
+import type { RingSlice } from '../../src/shared/ring/slice-reader.js'
 import { StatementTarget } from '../../src/workers/targets/statement-target.js'
 import { startFleet } from '../support/fleet.js'
 import { copyData } from '../support/wire.js'
@@ -52,7 +52,14 @@ test('header and payload of a slice go to a target in one write of its own memor
   const row = copyData('1\tone\n')
   const frame = new Uint8Array(new SharedArrayBuffer(row.length))
   frame.set(row)
-  const slice: RingSlice = { sequence: 0, frame, bytes: row.length - 5, rows: 1, continues: false }
+  const slice: RingSlice = {
+    sequence: 0,
+    frame,
+    bytes: row.length - 5,
+    rows: 1,
+    continues: false,
+    continued: false,
+  }
   t.after(() => mock.restoreAll())
   const write = mock.method(Socket.prototype, 'write')
   let sent = false

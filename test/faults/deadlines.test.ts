@@ -159,7 +159,7 @@ test("row 22: a source that waits for a lock past 'start' ends the copy, aligned
     assert.match(
       error.message,
       new RegExp(
-        `did not begin the COPY within 2000 ms \\(deadlines\\.start\\): it waits for a lock behind ${row?.pid}$`,
+        `did not begin the COPY within 2000 ms \\(deadlines\\.start\\): it waits for a lock, blocked by process ${row?.pid}$`,
       ),
     )
     await assertNobodyWaits(fleet.source)

@@ -5,6 +5,7 @@ import { ProducerStream } from '../../src/main/producers/producer-stream.js'
 import { makeRing } from '../../src/main/ring/make-ring.js'
 import { STREAM_STATE } from '../../src/shared/ring/cells.js'
 import { toCell } from '../../src/shared/ring/sequence.js'
+import { shuffleFree } from '../support/ring-taker.js'
 import { randomFrom, SEED } from '../support/seed.js'
 import { RowStream } from './row-stream.js'
 import type { ReaderOrders, ReaderReport } from './slice-reader.js'
@@ -37,7 +38,7 @@ const COURSES: Course[] = [byReads, byRows].flatMap((by) =>
   ),
 )
 
-/** Settles with what a reader thread reports; rejects when it fails or ends without a report. */
+/** Resolves with the report of a reader thread; rejects when the thread fails or ends without a report. */
 const reportOf = (worker: Worker): Promise<ReaderReport> =>
   new Promise((resolve, reject) => {
     worker.once('message', resolve)
@@ -45,18 +46,19 @@ const reportOf = (worker: Worker): Promise<ReaderReport> =>
     worker.once('exit', (code) => reject(new Error(`a reader ended with code ${code} and no report`)))
   })
 
-/** Runs one course and checks what the readers saw. @returns slices checked in all of them */
+/** Runs one course and checks the reports of its readers. @returns slices checked by all of them together */
 const run = async (course: Course, seed: number, signal: AbortSignal): Promise<number> => {
   const { by, readers, slots, slotBytes, firstSequence } = course
   const taking = (): void => parts.gate.take(parts.writer.sequence)
   const parts = makeRing({ slots, slotBytes }, taking, firstSequence)
+  shuffleFree(parts, randomFrom(seed))
   const stream = new ProducerStream(parts, 1, () => undefined)
   parts.writer.setState(STREAM_STATE.open)
   const workers = Array.from({ length: readers }, (_, number) => {
     const ticket = parts.ring.ticket()
     parts.ring.cells.setCursor(ticket.receiver, toCell(firstSequence))
     parts.gate.add(ticket.receiver, firstSequence)
-    // each keeps another number of slices in flight, up to the whole ring
+    // each reader keeps another number of slices in flight, up to the whole ring
     const maxInFlight = 1 + (number % slots)
     const orders: ReaderOrders = { ticket, start: firstSequence, seed, maxInFlight }
     return new Worker(new URL('./slice-reader.js', import.meta.url), { workerData: orders })

@@ -1,6 +1,5 @@
 /**
- * Rows whose every byte is a function of seed, row number and offset, so that a reader can tell what must be where
- * without having been told.
+ * Rows whose every byte is a function of seed, row number and offset: a reader in another thread can compute each byte.
  */
 export class RowStream {
   readonly #seed: number

@@ -1,9 +1,10 @@
 // A worker thread that is one receiver: it takes slices, keeps several in flight, and checks every byte of each when it
-// is taken and once more just before it is released.
+// is taken and again just before it is released.
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { STREAM_STATE } from '../../src/shared/ring/cells.js'
-import { RingReader, type RingSlice, type RingTicket } from '../../src/shared/ring/reader.js'
+import { RingReader, type RingTicket } from '../../src/shared/ring/reader.js'
+import type { RingSlice } from '../../src/shared/ring/slice-reader.js'
 import { randomFrom } from '../support/seed.js'
 import { RowStream } from './row-stream.js'
 import { checkSlice, type Place } from './slice-check.js'
@@ -16,7 +17,7 @@ export interface ReaderOrders {
   readonly maxInFlight: number
 }
 
-/** What a reader has seen when the stream has ended. */
+/** What a reader saw until the stream ended. */
 export interface ReaderReport {
   readonly slices: number
   readonly rows: number
@@ -67,7 +68,7 @@ const read = async ({ ticket, start, seed, maxInFlight }: ReaderOrders): Promise
   }
 }
 
-// Atomics.waitAsync keeps no thread alive; a port that is listened to does
+// Atomics.waitAsync keeps no thread alive; a port with a listener does
 parentPort?.on('message', () => undefined)
 parentPort?.postMessage(await read(workerData as ReaderOrders))
 parentPort?.close()

@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { ProducerStream } from '../../src/main/producers/producer-stream.js'
 import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
+import { WasmDeframer } from '../../src/main/ring/deframer.js'
 import { notice } from '../support/backend-messages.js'
 import { copyData, copyDone, copyOutResponse, readyForQuery } from '../support/wire.js'
 import type { RowStream } from './row-stream.js'
@@ -15,7 +16,7 @@ interface SourceOrders {
   readonly slices: number
 }
 
-/** Mostly nothing; now and then a turn of the loop, or a silence that is longer than rows may lie unpublished. */
+/** Mostly no pause; now and then a turn of the loop, or a silence after which rows must be published. */
 const pause = async (random: () => number): Promise<void> => {
   const kind = random()
   if (kind < 0.001) await setTimeout(7)
@@ -42,7 +43,7 @@ export const byReads: Source = async ({ stream, rows, random, slices }) => {
   const { writer } = stream
   const end = writer.sequence + slices
   const isStopped = (): boolean => stream.isStopped
-  const intake = new CopyOutIntake(stream.ring, stream.deframer, () => undefined)
+  const intake = new CopyOutIntake(stream.ring, new WasmDeframer(stream.ring.memory))
   let view = intake.memory()
   intake.expect(writer)
   const deliver = async (wire: Buffer): Promise<void> => {
@@ -52,9 +53,9 @@ export const byReads: Source = async ({ stream, rows, random, slices }) => {
       view.set(wire.subarray(at, at + taken))
       at += taken
       const more = intake.landed(view, taken)
-      // as in the socket's callback: the wait for room begins inside it, and may find some at once
+      // as in the socket's callback: the wait for room begins inside the callback, and may find room at once
       let resumed = more || intake.resume(isStopped)
-      // asked for when the callback returns, and filled however late: also behind a pause
+      // taken when the callback returns, and filled however late: also after a pause
       view = intake.memory()
       while (!(await resumed) && !stream.isStopped) resumed = intake.resume(isStopped)
       await pause(random)

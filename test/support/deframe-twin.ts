@@ -44,10 +44,6 @@ export class DeframeTwin implements Deframer {
     return this.#badLength
   }
 
-  get midFrame(): boolean {
-    return this.#have > 0 || this.#left > 0
-  }
-
   reset(): void {
     this.#have = 0
     this.#left = 0

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { CopyOutIntake } from '../../src/main/producers/statement/copy-out-intake.js'
+import { WasmDeframer } from '../../src/main/ring/deframer.js'
 import { makeRing, type RingParts } from '../../src/main/ring/make-ring.js'
 import { STREAM_STATE } from '../../src/shared/ring/cells.js'
-import { HEADER_BYTES, type RingShape, slotAt, slotOf } from '../../src/shared/ring/layout.js'
+import { entryOf, HEADER_BYTES, type RingShape, slotAt } from '../../src/shared/ring/layout.js'
 import { SliceTaker } from './ring-taker.js'
 
 const never = (): boolean => false
@@ -12,7 +13,7 @@ export class RingCopy {
   readonly parts: RingParts
   readonly intake: CopyOutIntake
   readonly taker: SliceTaker
-  /** What pg's parser got. */
+  /** The bytes that passed through to pg's parser. */
   readonly pg: Buffer[] = []
   readonly #shape: RingShape
   /** The memory of the read under way. */
@@ -22,10 +23,12 @@ export class RingCopy {
     this.#shape = shape
     // the caller's loop takes at once: here only the receiver holds the writer back
     this.parts = makeRing(shape, () => this.parts.gate.take(this.parts.writer.sequence), firstSequence)
-    this.intake = new CopyOutIntake(this.parts.ring, this.parts.deframer, (bytes) => {
-      assert.notEqual(bytes.buffer, this.parts.ring.buffer, 'pg must get a private copy')
+    const { ring } = this.parts
+    this.intake = new CopyOutIntake(ring, new WasmDeframer(ring.memory))
+    this.intake.passThrough = (bytes) => {
+      assert.notEqual(bytes.buffer, ring.buffer, 'pg must get a private copy')
       this.pg.push(bytes)
-    })
+    }
     this.taker = new SliceTaker(this.parts)
     this.#view = this.intake.memory()
     this.parts.writer.setState(STREAM_STATE.open)
@@ -33,8 +36,8 @@ export class RingCopy {
   }
 
   /**
-   * One read as Node does it: into the memory that was asked for when the last callback returned, however long ago;
-   * the next is asked for at once, also after false.
+   * One read as Node does it: into the memory that the intake gave when the last callback returned, however long ago. The
+   * memory of the next read is taken at once, also after false.
    */
   read(bytes: Uint8Array): { taken: number; more: boolean } {
     this.checkView()
@@ -47,7 +50,7 @@ export class RingCopy {
     return { taken, more }
   }
 
-  /** As many reads as the bytes take; the ring must have room for them. */
+  /** As many reads as the bytes need; the ring must have room for them. */
   land(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       const { taken, more } = this.read(bytes.subarray(at))
@@ -74,17 +77,18 @@ export class RingCopy {
     }
   }
 
-  /** The source has said everything: what is left is published and taken. */
+  /** The source has ended: the rest is published and taken. */
   async end(): Promise<void> {
     const drained = this.parts.writer.drain(never)
     this.taker.all()
     await drained
-    assert.equal(this.parts.writer.out, this.parts.writer.mark, 'an unfinished row is left')
+    const { slot } = this.parts.writer
+    assert.equal(slot.out, slot.mark, 'an unfinished row is left')
     this.parts.writer.setState(STREAM_STATE.ended)
     this.taker.all()
   }
 
-  /** The memory of a read is never that of a slice which somebody may still read. */
+  /** The memory of a read is never that of a slice that the receiver may still read. */
   checkView(): void {
     const { ring, writer } = this.parts
     assert.ok(this.#view.length > 0, 'an empty view was handed out')
@@ -92,8 +96,9 @@ export class RingCopy {
     const from = this.#view.byteOffset
     const to = from + this.#view.length
     for (let sequence = this.taker.reader.released; sequence < writer.sequence; sequence += 1) {
-      const at = slotAt(this.#shape, sequence)
-      const end = at + HEADER_BYTES + ring.cells.bytes(slotOf(this.#shape, sequence))
+      const entry = entryOf(this.#shape, sequence)
+      const at = slotAt(this.#shape, ring.cells.slot(entry))
+      const end = at + HEADER_BYTES + ring.cells.bytes(entry)
       assert.ok(
         to <= at || from >= end,
         `a read goes to [${from}, ${to}), slice ${sequence} is in [${at}, ${end})`,

@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict'
 import type { RingParts } from '../../src/main/ring/make-ring.js'
 import { HEADER_BYTES } from '../../src/shared/ring/layout.js'
-import { RingReader, type RingSlice } from '../../src/shared/ring/reader.js'
+import { RingReader } from '../../src/shared/ring/reader.js'
 import { toCell } from '../../src/shared/ring/sequence.js'
+import type { RingSlice } from '../../src/shared/ring/slice-reader.js'
 import { rowEnds } from './wire.js'
 
 interface Taken {
   readonly payload: Buffer
   readonly rows: number
   readonly continues: boolean
+  readonly continued: boolean
 }
 
-/** A receiver in the test's own thread: takes slices, may keep many in flight, looks at each again before it lets go. */
+/** A receiver in the test's own thread: takes slices, may keep many in flight, compares each again before its release. */
 export class SliceTaker {
   readonly taken: Taken[] = []
   readonly reader: RingReader
@@ -38,11 +40,12 @@ export class SliceTaker {
     assert.equal(copy.toString('latin1', 0, 1), 'd')
     assert.equal(copy.readInt32BE(1), slice.bytes + 4)
     this.#inFlight.push({ slice, copy })
-    this.taken.push({ payload: copy.subarray(HEADER_BYTES), rows: slice.rows, continues: slice.continues })
+    const { rows, continues, continued } = slice
+    this.taken.push({ payload: copy.subarray(HEADER_BYTES), rows, continues, continued })
     return true
   }
 
-  /** Lets go of the oldest slice, if there is one. */
+  /** Releases the oldest slice, if there is one. */
   release(): void {
     const oldest = this.#inFlight.shift()
     if (oldest === undefined) return
@@ -50,7 +53,7 @@ export class SliceTaker {
     this.reader.release()
   }
 
-  /** Takes and lets go of all that is published; the caller's loop has taken it too. */
+  /** Takes and releases all published slices; the caller's loop has taken them too. */
   all(): void {
     this.#parts.gate.take(this.#parts.writer.sequence)
     while (this.take());
@@ -60,6 +63,12 @@ export class SliceTaker {
   get text(): string {
     return Buffer.concat(this.taken.map(({ payload }) => payload)).toString('latin1')
   }
+}
+
+/** Gives the free slots back in another order. */
+export const shuffleFree = ({ table: { free } }: RingParts, random: () => number): void => {
+  const slots = Array.from({ length: free.count }, () => free.take())
+  while (slots.length > 0) free.give(slots.splice(Math.floor(random() * slots.length), 1)[0] as number)
 }
 
 /** The slices hold exactly these rows, each row that fits a slot whole. */
@@ -74,6 +83,7 @@ export const checkSlices = (
   let at = 0
   let ended = 0
   for (const slice of taken) {
+    assert.equal(slice.continued, at !== ends[ended], `slice begins at ${at}, row ${ended} at ${ends[ended]}`)
     at += slice.payload.length
     ended += slice.rows
     const end = ends[ended] as number

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** A wire message. `length` replaces the true length in its header. */
+/** A wire message. @param length the header's length field. Default: the true length */
 export const message = (type: string, body: Uint8Array | string = '', length?: number): Buffer => {
   const bytes = Buffer.from(body)
   const header = Buffer.alloc(5, type, 'latin1')
@@ -27,7 +27,7 @@ export const wireOf = (items: readonly WireItem[]): Buffer =>
 export const rowsIn = (items: readonly WireItem[]): Buffer[] =>
   items.filter(({ isRow }) => isRow).map(({ bytes }) => bytes)
 
-/** The end of each row in the payload of all rows. */
+/** Where each row ends in the payload of all rows. */
 export const rowEnds = (rows: readonly Uint8Array[]): number[] => {
   let end = 0
   return rows.map((row) => {
@@ -36,14 +36,14 @@ export const rowEnds = (rows: readonly Uint8Array[]): number[] => {
   })
 }
 
-/** Bytes that change from place to place, with many copies of the letter of a CopyData header. */
+/** Bytes that differ from place to place. Among them the letter of a CopyData header is common. */
 const filled = (bytes: number, first: number): Buffer => {
   const payload = Buffer.allocUnsafe(bytes)
   for (let at = 0; at < bytes; at += 1) payload[at] = at % 5 === 0 ? 0x64 : first + at * 7
   return payload
 }
 
-/** A row of 0 to `largest` bytes. Small rows and the sizes in `sizes` are frequent. */
+/** A row of 0 to `largest` bytes; small ones are common, the sizes in `sizes` too. */
 export const row = (largest: number, sizes: readonly number[]): fc.Arbitrary<WireItem> =>
   fc
     .tuple(
@@ -68,6 +68,6 @@ const aside: fc.Arbitrary<WireItem> = fc
 export const items = (most: number, largest: number, sizes: readonly number[]): fc.Arbitrary<WireItem[]> =>
   fc.array(fc.oneof({ weight: 6, arbitrary: row(largest, sizes) }, { weight: 1, arbitrary: aside }), {
     maxLength: most,
-    // without this, fast-check makes about 10
+    // by default, fast-check stays near 10
     size: 'max',
   })

@@ -96,7 +96,7 @@ export class Pass {
     const { writer, gate } = this.#parts
     if (!this.#isStarted) return { phase: this.#producer.phase ?? 'start' }
     if (!gate.isFree(writer.sequence + 1)) return undefined
-    return { phase: 'copy', mark: `${writer.sequence} ${writer.out}` }
+    return { phase: 'copy', mark: `${writer.sequence} ${writer.slot.out}` }
   }
 
   async #produce(): Promise<void> {

@@ -1,4 +1,4 @@
-/** An empty value without quotes is NULL; quoted, `\.` is data in every version. */
+/** One row of CSV. An empty value without quotes is NULL; a quoted `\.` is data in every version. */
 export const csvRow = (values: readonly (string | null)[]): string =>
   `${values
     .map((value) => {

@@ -5,7 +5,7 @@ const TEXT_ESCAPES: Readonly<Record<string, string>> = {
   '\r': '\\r',
 }
 
-/** https://www.postgresql.org/docs/18/sql-copy.html, "Text Format" */
+/** One row of text: https://www.postgresql.org/docs/18/sql-copy.html, "Text Format". */
 export const textRow = (values: readonly (string | null)[]): string =>
   `${values
     .map((value) => (value === null ? '\\N' : value.replace(/[\\\t\n\r]/g, (c) => TEXT_ESCAPES[c] as string)))

@@ -1,10 +1,10 @@
-/** What a value cannot be written for, for the error that names its row and column. */
+/** Why a value cannot be written; the producer adds the row and the column. */
 export class UnencodableValue extends Error {}
 
 /**
  * A JavaScript value as PostgreSQL's input functions read it; null for NULL. A Date is an instant in UTC, an array is
  * an array, any other object is JSON, a Uint8Array is bytea.
- * @throws Unwritable
+ * @throws UnencodableValue
  */
 export const encodeText = (value: unknown): string | null => {
   switch (typeof value) {
@@ -25,7 +25,7 @@ export const encodeText = (value: unknown): string | null => {
   }
 }
 
-/** The value as JSON, also when it is an array, a string or a number; null for NULL. @throws Unwritable */
+/** The value as JSON, also an array, a string or a number; null for NULL. @throws UnencodableValue */
 export const encodeJson = (value: unknown): string | null => {
   if (value === null || value === undefined) return null
   let json: string | undefined
@@ -52,7 +52,7 @@ const textOfObject = (value: object): string | null => {
   return encodeJson(value)
 }
 
-/** PostgreSQL knows no signed years, and has a year 1 BC where ISO 8601 has a year 0. */
+/** PostgreSQL reads no signed years, and has a year 1 BC where ISO 8601 has a year 0. */
 const instantOf = (date: Date): string => {
   const year = date.getUTCFullYear()
   if (Number.isNaN(year)) throw new UnencodableValue('an invalid Date')
@@ -73,7 +73,7 @@ const arrayOf = (values: readonly unknown[]): string => {
 
 const wellFormed = (text: string): string => {
   if (text.includes('\0')) throw new UnencodableValue('text with NUL, which PostgreSQL cannot store')
-  // it would be stored as another character
+  // the server would store half of a pair as another character
   if (!text.isWellFormed()) throw new UnencodableValue('text with half of a surrogate pair')
   return text
 }

@@ -1,5 +1,5 @@
 import type { ReceiverCommand } from '../../shared/messages/messages.js'
-import type { RingTicket } from '../../shared/ring/reader.js'
+import { RingReader, type RingTicket } from '../../shared/ring/reader.js'
 import { ReceiverRunner, type Report } from '../../shared/runner/receiver-runner.js'
 import type { Target } from '../../shared/runner/target.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
@@ -19,7 +19,7 @@ export class LocalLink implements ReceiverLink {
   ) {
     this.#life = new ReceiverRunner(
       () => makeTarget((event) => heard({ type: 'event', event })),
-      ticket,
+      (sequence) => new RingReader(ticket, sequence),
       heard,
     )
     const killed = new Promise<RunnerEnd>((resolve) => {

@@ -1,14 +1,11 @@
 import type { Producer, ProducerEnd } from './producer.js'
 import type { ProducerStream } from './producer-stream.js'
+import { ProducerTotals } from './producer-totals.js'
 
-/** Produces nothing: for tests, and to measure what starting and ending costs. */
-export class NullProducer implements Producer {
+/** Produces no rows: for tests, and to measure the cost of starting and ending a copy. */
+export class NullProducer extends ProducerTotals implements Producer {
   readonly name = 'null'
   readonly canRepeat = true
-  totalMessages = 0
-  totalBytes = 0
-  count: number | undefined
-  command: string | undefined
 
   async produce(stream: ProducerStream): Promise<ProducerEnd> {
     stream.started()

@@ -4,7 +4,7 @@ import { withDeadline } from '../../shared/async/deadline.js'
 import { CopyError } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
 import { HEADER_BYTES } from '../../shared/ring/layout.js'
-import type { RingSlice } from '../../shared/ring/reader.js'
+import type { RingSlice } from '../../shared/ring/slice-reader.js'
 import type { Target } from '../../shared/runner/target.js'
 import { CopyCommand } from '../../shared/session/copy-command.js'
 import {

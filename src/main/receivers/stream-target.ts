@@ -4,7 +4,7 @@ import type { CopyPhase } from '../../shared/errors/codes.js'
 import { CopyError, messageOf } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
 import { HEADER_BYTES } from '../../shared/ring/layout.js'
-import type { RingSlice } from '../../shared/ring/reader.js'
+import type { RingSlice } from '../../shared/ring/slice-reader.js'
 import type { Target } from '../../shared/runner/target.js'
 
 /** A Node Writable, also the writable side of a Duplex, or a web WritableStream. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { instantiateKernel, type KernelExports } from './kernel.js'
 import type { SharedMemory } from './memory.js'
 
 /** Why a call of deframe returned; the kernel's own numbers. */
@@ -6,49 +6,36 @@ export const STOP = { consumed: 0, message: 1, badLength: 2, noRoom: 3 } as cons
 
 /**
  * The deframing kernel: strips the headers of CopyData frames in `[src, end)` and lays their payload at `[dst, limit)`.
- * Addresses are of the ring's memory. It keeps what is cut between calls, so one instance serves one stream.
+ * Addresses are of the ring's memory. It keeps the cut part of a frame between calls, so one instance serves one stream:
+ * the producer makes one for each stream that it reads.
  */
 export interface Deframer {
   /**
    * Takes frames until the bytes or the room run out or another message begins.
    * @param mark address after the last whole row so far; `rowEnd` afterwards, when no further row ended
-   * @returns address of the first byte not taken; `out`, `rowEnd`, `rows` and `stop` tell the rest
+   * @returns address of the first byte not taken; `out`, `rowEnd`, `rows` and `stop` hold the other results
    */
   deframe(src: number, end: number, dst: number, limit: number, mark: number): number
+  /** Address after the last payload byte laid. */
   readonly out: number
+  /** Address after the last whole row. */
   readonly rowEnd: number
+  /** Rows that ended in the last call. */
   readonly rows: number
+  /** One of STOP. */
   readonly stop: number
   /** The refused length, when `stop` is badLength. */
   readonly badLength: number
-  /** Whether the stream stands inside a frame. */
-  readonly midFrame: boolean
+  /** Forgets the cut part of a frame: another stream begins. */
   reset(): void
-  /** Moves bytes inside the ring's memory; the regions may overlap. */
-  move(dst: number, src: number, bytes: number): void
 }
 
-interface KernelExports {
-  readonly out: WebAssembly.Global
-  readonly rowEnd: WebAssembly.Global
-  readonly rows: WebAssembly.Global
-  readonly stop: WebAssembly.Global
-  readonly badLength: WebAssembly.Global
-  reset(): void
-  midFrame(): number
-  move(dst: number, src: number, bytes: number): void
-  deframe(src: number, end: number, dst: number, limit: number, mark: number): number
-}
-
-let compiled: WebAssembly.Module | undefined
-
-/** The WASM kernel over a ring's memory. 600 bytes: compiling it synchronously takes less than a millisecond. */
+/** The WASM kernel as a Deframer. */
 export class WasmDeframer implements Deframer {
   readonly #kernel: KernelExports
 
   constructor(memory: SharedMemory) {
-    compiled ??= new WebAssembly.Module(readFileSync(new URL('../../kernel/deframe.wasm', import.meta.url)))
-    this.#kernel = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as KernelExports
+    this.#kernel = instantiateKernel(memory)
   }
 
   get out(): number {
@@ -71,16 +58,8 @@ export class WasmDeframer implements Deframer {
     return this.#kernel.badLength.value
   }
 
-  get midFrame(): boolean {
-    return this.#kernel.midFrame() !== 0
-  }
-
   reset(): void {
     this.#kernel.reset()
-  }
-
-  move(dst: number, src: number, bytes: number): void {
-    this.#kernel.move(dst, src, bytes)
   }
 
   deframe(src: number, end: number, dst: number, limit: number, mark: number): number {

@@ -1,20 +1,21 @@
 import type { RingCells } from '../../shared/ring/cells.js'
-import { fromCell } from '../../shared/ring/sequence.js'
+import { fromCell, toCell } from '../../shared/ring/sequence.js'
 import type { Ring } from './ring.js'
 
-/** A wait for a cursor is looked at again at least this often; only a lost wake-up ever takes that long. */
+/** A waiting writer looks at the cursor again at least this often; only a lost wake-up takes that long. */
 const WAIT_BOUND_MS = 250
 
 /**
- * Which read cursors hold the writer back. A receiver gates from `add` until `remove`; the caller's loop gates too, so
+ * The read cursors that hold the writer back. A receiver gates from `add` until `remove`; the caller's loop gates too, so
  * that a caller that stops asking stops the copy at most one ring ahead.
  */
 export class RingGate {
   readonly #cells: RingCells
   readonly #slots: number
+  /** The full sequence of each gating receiver's cursor, as it was read last. */
   readonly #cursors = new Map<number, number>()
   #taken: number
-  /** The minimum found last: it can only have grown since, so it is looked at first. */
+  /** The cached minimum of all cursors: they only grow, so the true minimum is at least this. */
   #floor: number
   #wake: (() => void) | undefined
   /** The sequence whose slot was asked for last and was not free; undefined when it was. */
@@ -27,13 +28,18 @@ export class RingGate {
     this.#floor = ring.firstSequence
   }
 
-  /** The receiver's cursor, set to `sequence` by the caller beforehand, holds the writer back from now on. */
+  /** Every gating cursor has passed the sequences before this one. As `isFree` found it last: it may lie higher by now. */
+  get floor(): number {
+    return this.#floor
+  }
+
+  /** The receiver's cursor holds the writer back from now on. The caller has set the cursor to `sequence`. */
   add(receiver: number, sequence: number): void {
     this.#cursors.set(receiver, sequence)
     this.#floor = Math.min(this.#floor, sequence)
   }
 
-  /** Lets go of a receiver. Only when nothing it was handed can still be read: its socket is closed, or its writes left. */
+  /** The receiver's cursor gates no more. Only when no slice can be read for it: its socket is closed, or its writes left. */
   remove(receiver: number): void {
     this.#cursors.delete(receiver)
     this.wake()
@@ -45,16 +51,20 @@ export class RingGate {
     this.wake()
   }
 
-  /** The full sequence of a receiver's read cursor; undefined when it does not gate. */
+  /**
+   * The full sequence of a receiver's read cursor; undefined when it does not gate.
+   * @throws RangeError when the cursor went back
+   */
   cursor(receiver: number): number | undefined {
     const last = this.#cursors.get(receiver)
     if (last === undefined) return undefined
     const now = fromCell(last, this.#cells.cursor(receiver))
+    if (now < last) throw new RangeError(`cursor of receiver ${receiver} went back from ${last} to ${now}`)
     this.#cursors.set(receiver, now)
     return now
   }
 
-  /** Whether the slot for `sequence` is free: every gating cursor has passed the sequence that it held before. */
+  /** Whether `sequence` has room in the ring: every gating cursor has passed the sequence that lies one ring before it. */
   isFree(sequence: number): boolean {
     this.#wanted = undefined
     if (sequence - this.#floor < this.#slots) return true
@@ -67,8 +77,8 @@ export class RingGate {
   }
 
   /**
-   * Receivers that hold up others: the writer waits for their slot while somebody else has taken all there is. None
-   * while the caller's loop holds the same slot.
+   * Receivers that hold up others: the writer waits for their slot while another receiver has taken all published slices.
+   * None while the caller's loop holds the same slot.
    */
   get holdingUp(): readonly number[] {
     const wanted = this.#wanted
@@ -81,21 +91,21 @@ export class RingGate {
     return cursors.flatMap(([receiver, cursor]) => (wanted - cursor >= this.#slots ? [receiver] : []))
   }
 
-  /** Whether a receiver has taken all that is published, so that it waits for more. */
+  /** Whether a receiver has released all that is published, so that it waits for more. */
   anyIdle(published: number): boolean {
     for (const receiver of this.#cursors.keys()) if (this.cursor(receiver) === published) return true
     return false
   }
 
-  /** Settles when the slot for `sequence` may have become free, or at wake(): look again. */
+  /** Settles when `sequence` may have room by now, or at wake(): look again. */
   change(sequence: number): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
       for (const receiver of this.#cursors.keys()) {
         const cursor = this.cursor(receiver) as number
         if (sequence - cursor < this.#slots) continue
-        // one receiver that is behind is enough: the slot is not free before this one has moved
-        const wait = this.#cells.waitForCursor(receiver, cursor | 0, WAIT_BOUND_MS)
+        // one slow receiver is enough: there is no room before this one has moved
+        const wait = this.#cells.waitForCursor(receiver, toCell(cursor), WAIT_BOUND_MS)
         if (wait === true) resolve()
         else wait.then(() => resolve())
         return
@@ -105,6 +115,7 @@ export class RingGate {
     })
   }
 
+  /** Ends the wait of change(). */
   wake(): void {
     const wake = this.#wake
     this.#wake = undefined

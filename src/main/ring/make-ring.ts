@@ -1,17 +1,18 @@
-import { type Deframer, WasmDeframer } from './deframer.js'
 import { RingGate } from './gate.js'
+import { memoryMove } from './memory-move.js'
 import { Ring, type RingOptions, ringShape } from './ring.js'
+import { SlotTable } from './slot-table.js'
 import { RingWriter } from './writer.js'
 
 /** A ring with its writing end: what one copy needs on the main thread. */
 export interface RingParts {
   readonly ring: Ring
   readonly gate: RingGate
-  readonly deframer: Deframer
+  readonly table: SlotTable
   readonly writer: RingWriter
 }
 
-/** @param firstSequence 0 but in tests, which start near 2^31 and 2^32 */
+/** @param published called after each publish; @param firstSequence 0 except in tests, which start near 2^31 and 2^32 */
 export const makeRing = (
   options: RingOptions | undefined,
   published: () => void,
@@ -19,6 +20,7 @@ export const makeRing = (
 ): RingParts => {
   const ring = new Ring(ringShape(options), firstSequence)
   const gate = new RingGate(ring)
-  const deframer = new WasmDeframer(ring.memory)
-  return { ring, gate, deframer, writer: new RingWriter(ring, gate, deframer, published) }
+  const table = new SlotTable(ring, gate)
+  const writer = new RingWriter(ring, gate, table, memoryMove(ring.memory), published)
+  return { ring, gate, table, writer }
 }

@@ -1,4 +1,4 @@
-/** A WebAssembly.Memory, by a name that declaration files can bear: TypeScript has that one in `lib.dom` only. */
+/** A WebAssembly.Memory. Declaration files cannot use that name: TypeScript has it in `lib.dom` only. */
 export interface SharedMemory {
   readonly buffer: SharedArrayBuffer
 }
@@ -6,9 +6,9 @@ export interface SharedMemory {
 const spare = new Map<number, WeakRef<SharedMemory>[]>()
 
 /**
- * Memory of this many pages of 64 KiB, of a ring that is over where there is one: its bytes are as that one left them.
- * V8 does not count shared memory when it decides to collect garbage, neither here nor in the workers: rings that are
- * made anew for each copy would fill the machine long before it does.
+ * Memory of this many pages of 64 KiB: the memory of an earlier ring if one is spare, with the bytes that ring left there.
+ * V8 does not count shared memory when it decides to collect garbage, neither here nor in the workers: new memory for
+ * each copy would fill the machine long before a collection.
  */
 export const takeMemory = (pages: number): SharedMemory => {
   const kept = spare.get(pages) ?? []
@@ -19,7 +19,7 @@ export const takeMemory = (pages: number): SharedMemory => {
   return new WebAssembly.Memory({ shared: true, initial: pages, maximum: pages })
 }
 
-/** Lends memory to the next ring of this size, unless it is collected before. Once, when nobody can touch it any more. */
+/** Keeps memory for the next ring of this size, until it is collected. Call it once, when no thread can touch the memory any more. */
 export const giveBack = (memory: SharedMemory, pages: number): void => {
   const kept = (spare.get(pages) ?? []).filter((other) => other.deref() !== undefined)
   kept.push(new WeakRef(memory))

@@ -1,4 +1,4 @@
-import { type RingShape, slotOf } from '../../shared/ring/layout.js'
+import { entryOf, type RingShape } from '../../shared/ring/layout.js'
 
 /** How much was moved: CopyData messages (rows) and payload bytes. */
 export interface Moved {
@@ -7,8 +7,8 @@ export interface Moved {
 }
 
 /**
- * Running totals of one pass, kept for each slot, so that a read cursor tells how many rows and bytes its receiver has
- * let go of. Main thread only. A cursor lies at most one ring behind, so one entry a slot is enough.
+ * Running totals of one pass, kept for each sequence in the ring: from a read cursor they give how many rows and bytes its
+ * receiver has released. Main thread only. A cursor lies at most one ring before the writer, so `slots` entries are enough.
  */
 export class SliceTotals {
   readonly #shape: RingShape
@@ -34,20 +34,20 @@ export class SliceTotals {
 
   /** A slice is being published. */
   add(sequence: number, messages: number, bytes: number): void {
-    const slot = slotOf(this.#shape, sequence)
-    this.#messagesBefore[slot] = this.#messages
-    this.#bytesBefore[slot] = this.#bytes
+    const entry = entryOf(this.#shape, sequence)
+    this.#messagesBefore[entry] = this.#messages
+    this.#bytesBefore[entry] = this.#bytes
     this.#messages += messages
     this.#bytes += bytes
     this.#next = sequence + 1
   }
 
-  /** What lies before the slice `sequence` in this pass; everything when it is the next to be published. */
+  /** Totals of the slices before `sequence` in this pass; of all slices when `sequence` is the next to be published. */
   before(sequence: number): Moved {
     if (this.#next === undefined || sequence >= this.#next)
       return { messages: this.#messages, bytes: this.#bytes }
-    const slot = slotOf(this.#shape, sequence)
-    return { messages: this.#messagesBefore[slot] as number, bytes: this.#bytesBefore[slot] as number }
+    const entry = entryOf(this.#shape, sequence)
+    return { messages: this.#messagesBefore[entry] as number, bytes: this.#bytesBefore[entry] as number }
   }
 
   /** Begins another pass. */

@@ -1,11 +1,11 @@
-/** How often a thread shows that it still turns, in milliseconds: a little more often than main looks. */
+/** Interval of a thread's heartbeat in milliseconds: a little shorter than that of main's looks. */
 const BEAT_MS = 200
 
-/** The cell of a thread's beat: counted up by a timer of the thread, looked at by main, with no message between them. */
+/** The cell of a thread's heartbeat: a timer of the thread counts it up, main reads it, and no message goes between them. */
 export const makeHeartbeat = (): Int32Array =>
   new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
-/** Beats from now on. @returns ends that */
+/** Counts the cell up from now on. @returns a function that ends the heartbeat */
 export const startHeartbeat = (beat: Int32Array): (() => void) => {
   const timer = setInterval(() => Atomics.add(beat, 0, 1), BEAT_MS)
   return () => clearInterval(timer)

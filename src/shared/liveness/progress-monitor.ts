@@ -2,45 +2,48 @@ import type { CopyPhase } from '../errors/codes.js'
 import { messageOf } from '../errors/errors.js'
 import type { Slowness, WaitDiagnosis } from './slowness.js'
 
-/** Looks this often within the time: slowness is noticed at most a quarter too late. */
-const LOOKS = 4
+/** A watch looks this often within its limit: it reports at most a quarter too late. */
+export const LOOKS = 4
 
-/** Where something stands: while neither changes, it makes no progress. */
+/** How far an end of the copy is. While neither field changes, it makes no progress. */
 export interface ProgressMark {
   readonly phase: CopyPhase
   readonly mark?: unknown
 }
 
-/** Tells when something makes no progress: after a while, and again whenever it has taken twice as long as when last told. */
+/**
+ * Reports an end of the copy that makes no progress: after `slowMs`, and again each time that twice as long has passed
+ * since its last progress. The stall detector has a clock of its own: it may run into a fault and never asks a server.
+ */
 export class ProgressMonitor {
   readonly #slowMs: number
   readonly #diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined> | undefined
-  readonly #tell: (slowness: Slowness) => void
+  readonly #report: (slowness: Slowness) => void
   #timer: NodeJS.Timeout | undefined
   #isAsking = false
   #isStopped = false
 
   /**
-   * @param slowMs 0 for never
-   * @param diagnose asks what it waits for; `gone` when that is told in another way
+   * @param slowMs 0 for no reports
+   * @param diagnose asks what the end waits for; `gone` when its end is reported in another way
    */
   constructor(
     slowMs: number,
     diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined> | undefined,
-    tell: (slowness: Slowness) => void,
+    report: (slowness: Slowness) => void,
   ) {
     this.#slowMs = slowMs
     this.#diagnose = diagnose
-    this.#tell = tell
+    this.#report = report
   }
 
   /**
-   * Watches while `work` is under way. One at a time.
-   * @param standing where it stands now; undefined while no progress is due
-   * @returns what `work` comes to
+   * Watches while `work` is under way. One work at a time.
+   * @param markOf how far the work is now; undefined while no progress is due
+   * @returns the result of `work`
    */
-  async during<T>(standing: () => ProgressMark | undefined, work: Promise<T>): Promise<T> {
-    if (this.#slowMs > 0 && !this.#isStopped) this.#watch(standing)
+  async during<T>(markOf: () => ProgressMark | undefined, work: Promise<T>): Promise<T> {
+    if (this.#slowMs > 0 && !this.#isStopped) this.#watch(markOf)
     try {
       return await work
     } finally {
@@ -48,18 +51,18 @@ export class ProgressMonitor {
     }
   }
 
-  /** Tells nothing more. */
+  /** Reports nothing more. */
   stop(): void {
     this.#isStopped = true
     clearInterval(this.#timer)
   }
 
-  #watch(standing: () => ProgressMark | undefined): void {
-    let seen = standing()
+  #watch(markOf: () => ProgressMark | undefined): void {
+    let seen = markOf()
     let since = performance.now()
     let dueMs = this.#slowMs
-    const isSame = (): boolean => {
-      const now = standing()
+    const isUnchanged = (): boolean => {
+      const now = markOf()
       if (now !== undefined && now.phase === seen?.phase && now.mark === seen.mark) return true
       seen = now
       since = performance.now()
@@ -67,16 +70,16 @@ export class ProgressMonitor {
       return false
     }
     const timer = setInterval(() => {
-      if (this.#isAsking || !isSame() || performance.now() - since < dueMs) return
+      if (this.#isAsking || !isUnchanged() || performance.now() - since < dueMs) return
       dueMs *= 2
       const { phase } = seen as ProgressMark
       this.#ask((diagnosis) => {
-        // it may have moved meanwhile, or be over
-        if (this.#isStopped || this.#timer !== timer || !isSame()) return
-        this.#tell({ type: 'slow', phase, seconds: (performance.now() - since) / 1000, ...diagnosis })
+        // it may have made progress meanwhile, or be over
+        if (this.#isStopped || this.#timer !== timer || !isUnchanged()) return
+        this.#report({ type: 'slow', phase, seconds: (performance.now() - since) / 1000, ...diagnosis })
       })
     }, this.#slowMs / LOOKS)
-    // whoever is waited for keeps the process alive; watching does not
+    // the work keeps the process alive; the watch does not
     timer.unref()
     this.#timer = timer
   }

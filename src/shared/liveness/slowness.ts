@@ -1,30 +1,30 @@
 import type { CopyPhase } from '../errors/codes.js'
 
-/** What the server says a backend is doing: fields of pg_stat_activity, and pg_blocking_pids(). */
+/** What a backend is doing, as its server says: fields of pg_stat_activity, and pg_blocking_pids(). */
 export interface BackendState {
   readonly processId: number
-  /** Such as `active`. */
+  /** E.g. `active`. */
   readonly state: string | null
-  /** Such as `Lock`; null when it does not wait. */
+  /** E.g. `Lock`; null when the backend does not wait. */
   readonly waitEventType: string | null
-  /** Such as `relation`. */
+  /** E.g. `relation`. */
   readonly waitEvent: string | null
-  /** Process ids of those that hold the lock it waits for, or stand before it in the queue. */
+  /** Process ids of the backends that hold the lock it waits for, or stand before it in the lock's queue. */
   readonly blockedBy: readonly number[]
 }
 
-/** What was learnt about a backend by a question on another connection. */
+/** What another connection learnt about a backend. */
 export interface WaitDiagnosis {
   readonly backend?: BackendState
-  /** Why nothing could be learnt, in a sentence. */
+  /** Why it learnt nothing, in a sentence. */
   readonly unasked?: string
 }
 
-/** An end of a copy that makes no progress. Neither `backend` nor `unasked`: there is no backend of ours to ask about. */
+/** An end of a copy that makes no progress. Without `backend` and `unasked`, there is no backend of ours to ask about. */
 export interface Slowness extends WaitDiagnosis {
   readonly type: 'slow'
-  /** What takes long: connecting, starting the COPY, the COPY, completing it, COMMIT. */
+  /** The step that takes long: connecting, starting the COPY, the COPY, completing it, COMMIT. */
   readonly phase: CopyPhase
-  /** Since the last progress. */
+  /** Time since the last progress. */
   readonly seconds: number
 }

@@ -1,17 +1,22 @@
 import { CopyError } from '../errors/errors.js'
-import type { RingReader } from '../ring/reader.js'
+import { LOOKS } from './progress-monitor.js'
 
-/** Looks this often within the deadline: it is noticed at most a quarter too late. */
-const LOOKS = 4
+/** The two numbers of a reader that show progress; a SliceReader has both. */
+interface InFlight {
+  /** Slices that were handed out and not released. */
+  readonly inFlight: number
+  /** Sequence of the next slice to release. */
+  readonly released: number
+}
 
-/** Notices that slices were handed out and none of them was released for longer than the deadline. */
+/** Detects that slices are in flight and none of them was released for longer than the deadline. */
 export class StallDetector {
   readonly #timer: NodeJS.Timeout | undefined
   #released: number
   #since = performance.now()
 
-  /** @param stallMs 0 for never; @param stalled told once for each such time */
-  constructor(reader: RingReader, stallMs: number, stalled: (error: CopyError) => void) {
+  /** @param stallMs 0 for no limit; @param stalled called each time that stallMs have passed without a release */
+  constructor(reader: InFlight, stallMs: number, stalled: (error: CopyError) => void) {
     this.#released = reader.released
     if (stallMs === 0) return
     this.#timer = setInterval(() => {
@@ -21,7 +26,8 @@ export class StallDetector {
         this.#since = now
       } else if (now - this.#since >= stallMs) {
         this.#since = now
-        stalled(new CopyError('COPY_STALLED', `took nothing for ${stallMs} ms`, { phase: 'copy' }))
+        const message = `took nothing for ${stallMs} ms (deadlines.stall)`
+        stalled(new CopyError('COPY_STALLED', message, { phase: 'copy' }))
       }
     }, stallMs / LOOKS)
   }

@@ -2,20 +2,28 @@
  * Where everything lies in the ring's shared memory. The only file that knows byte offsets.
  *
  * ```
- * 0              CELLS_BYTES        tableAt              scratchAt        slotsAt
- * | main's cells | read cursors ... | slot table ...     | scratch        | slot 0 | slot 1 | ...
+ * 0              CURSORS_AT         TABLE_AT           scratchAt        slotsAt
+ * | main's cells | read cursors ... | table ...        | scratch        | slot 0 | slot 1 | ...
+ *                                     |
+ *                                     one entry of 32 bytes for each sequence in the ring:
+ *                                     | slot | bytes | rows | flags | mark (2 cells) | part | spare |
  * ```
+ *
+ * The table says in which slot the slice of a sequence lies. The entry of sequence s is number s modulo `slots`; the slot
+ * may be any: a slot goes to the sequence that is published with it, and back to the free ones after that.
  *
  * Every cell is an int32 and has exactly one writer:
  *
- * | cell                                      | written by                                | waited on by |
- * |-------------------------------------------|-------------------------------------------|--------------|
- * | bell: counts publishes and state changes  | main                                      | receivers    |
- * | published: low 32 bits of the next sequence to be published | main, after the slot | –            |
- * | stream state: open, ended, aborted        | main                                      | –            |
- * | slot table: bytes, rows, continues        | main, before the sequence is published    | –            |
- * | read cursor of receiver i: low 32 bits of the next sequence to release | receiver i (main only while it does not run) | main |
- * | scratch, slots                            | main, while it owns them                  | –            |
+ * | cell                                                   | written by                                   | waited on by |
+ * |--------------------------------------------------------|----------------------------------------------|--------------|
+ * | bell: counts publishes and state changes               | main                                         | receivers    |
+ * | published: low 32 bits of the next sequence to publish | main, after slot and entry are complete      | –            |
+ * | stream state: open, ended, aborted                     | main                                         | –            |
+ * | read cursor of receiver i: low 32 bits of the next sequence to release | receiver i; main only while receiver i does not run | main |
+ * | entry of sequence s: slot, bytes, rows, flags          | main, before s is published and after every gating cursor has passed s − `slots` | – |
+ * | entry of sequence s: mark, part                        | no thread yet: 0                             | –            |
+ * | scratch                                                | main                                         | –            |
+ * | a slot                                                 | main, from the claim until the publish       | –            |
  *
  * Receivers wait on the bell and not on `published`, since a state change must wake them too: one cell that changes
  * with either leaves no gap between looking and waiting.
@@ -31,11 +39,11 @@ const PUBLISHED_AT = LINE_BYTES
 const STATE_AT = 2 * LINE_BYTES
 const CURSORS_AT = 3 * LINE_BYTES
 
-/** Receivers that one ring can feed in its life, those that were dropped or joined late included. */
+/** Receivers that one ring can feed in its life, including those that were dropped or joined late. */
 export const MAX_RECEIVERS = 1024
 
 const TABLE_AT = CURSORS_AT + MAX_RECEIVERS * LINE_BYTES
-const TABLE_ENTRY_BYTES = 16
+const ENTRY_BYTES = 32
 const PAGE_BYTES = 4096
 
 /** Memory for a read when no slot may be handed out; one kernel socket buffer's worth is plenty. */
@@ -58,22 +66,22 @@ export interface RingShape {
 }
 
 const slotsAt = (slots: number): number => {
-  const end = TABLE_AT + slots * TABLE_ENTRY_BYTES + SCRATCH_BYTES
+  const end = TABLE_AT + slots * ENTRY_BYTES + SCRATCH_BYTES
   return Math.ceil(end / PAGE_BYTES) * PAGE_BYTES
 }
 
 /** Bytes of memory that a ring of this shape needs. */
 export const ringBytes = (shape: RingShape): number => slotsAt(shape.slots) + shape.slots * shape.slotBytes
 
-/** Address of the scratch region of SCRATCH_BYTES. */
-export const scratchAt = (slots: number): number => TABLE_AT + slots * TABLE_ENTRY_BYTES
+/** Address of the scratch region of SCRATCH_BYTES, which begins where the table ends. */
+export const scratchAt = (slots: number): number => TABLE_AT + slots * ENTRY_BYTES
 
-/** Slot of a sequence: computed at the point of use, never stored. */
-export const slotOf = (shape: RingShape, sequence: number): number => sequence % shape.slots
+/** Number of a sequence's entry in the table: computed at the point of use, never stored. */
+export const entryOf = (shape: RingShape, sequence: number): number => sequence % shape.slots
 
-/** Address of the first byte of a sequence's slot: its header; the payload begins HEADER_BYTES later. */
-export const slotAt = (shape: RingShape, sequence: number): number =>
-  slotsAt(shape.slots) + slotOf(shape, sequence) * shape.slotBytes
+/** Address of a slot's first byte, which is its header's; the payload begins HEADER_BYTES later. */
+export const slotAt = (shape: RingShape, slot: number): number =>
+  slotsAt(shape.slots) + slot * shape.slotBytes
 
 /** Indexes into an Int32Array over the whole memory. */
 export const CELL = {
@@ -81,6 +89,17 @@ export const CELL = {
   published: PUBLISHED_AT / 4,
   state: STATE_AT / 4,
   cursor: (receiver: number): number => (CURSORS_AT + receiver * LINE_BYTES) / 4,
-  /** Three cells a slot: bytes, rows, continues. */
-  table: (slot: number): number => (TABLE_AT + slot * TABLE_ENTRY_BYTES) / 4,
+  /** First cell of an entry; the cells of ENTRY follow from there. */
+  entry: (entry: number): number => (TABLE_AT + entry * ENTRY_BYTES) / 4,
+} as const
+
+/** The cells of a table entry that are used, counted from its first. Cells 4 and 5 are mark, 6 is part, 7 is spare. */
+export const ENTRY = { slot: 0, bytes: 1, rows: 2, flags: 3 } as const
+
+/** Bits of an entry's flags. */
+export const FLAG = {
+  /** The slice's last row goes on in the next slice. */
+  continues: 1,
+  /** The slice begins inside a row that the slice before began. */
+  continued: 2,
 } as const

@@ -1,6 +1,6 @@
 /**
- * One begin of a receiver's life and what became of it, until the next begin: what is left of one that was aborted must
- * not speak for the next. It also holds the receiver while a fault that can be mended waits for main's decision.
+ * One attempt of a receiver to take part in a pass. Each `begin` creates a new one, so that late results of an aborted
+ * attempt are ignored. It also holds the receiver while a resumable fault waits for main's decision.
  */
 export class Attempt {
   #aborted = false
@@ -22,7 +22,7 @@ export class Attempt {
     return this.#held
   }
 
-  /** A fault was reported that can be mended. */
+  /** A resumable fault was reported. */
   hold(): void {
     this.#held = true
     this.#decided = new Promise((resolve) => {

@@ -1,10 +1,10 @@
 import { CopyError, messageOf } from '../errors/errors.js'
 import type { Completion } from '../messages/messages.js'
 import { HEADER_BYTES } from '../ring/layout.js'
-import type { RingSlice } from '../ring/reader.js'
+import type { RingSlice } from '../ring/slice-reader.js'
 import type { Target } from './target.js'
 
-/** What a callable is given: whole rows of COPY data, unless one row is larger than a slot. */
+/** The argument of a callable: whole rows of COPY data, or a piece of one row that is larger than a slot. */
 export interface Slice {
   /** The payload: a private copy, or with `zeroCopy` the slot itself, valid until the returned promise settles. */
   readonly bytes: Uint8Array
@@ -12,12 +12,12 @@ export interface Slice {
   readonly messages: number
   /** Whether the last row goes on in the next slice. */
   readonly continues: boolean
-  /** Identifies the slice in this copy: a slice that is delivered again bears the same. */
+  /** Identifies the slice in this copy: a slice that is delivered again has the same number. */
   readonly sequence: number
   readonly pass: number
 }
 
-/** Takes one slice; the next one comes when the returned promise has settled. */
+/** Takes one slice; the next slice comes when the returned promise has settled. */
 export type SliceCallable = (slice: Slice) => unknown
 
 /** A target that is a function. */
@@ -36,7 +36,7 @@ export class CallTarget implements Target {
   }
 
   async open(pass: number): Promise<void> {
-    // given up while it was called: one slice at a time, also then
+    // an aborted pass may have left a call under way: one slice at a time, also then
     await this.#calling
     this.#pass = pass
   }
@@ -54,7 +54,7 @@ export class CallTarget implements Target {
 
   async commit(): Promise<void> {}
 
-  /** A callable that was lent a slot keeps it until it has settled; the deadline ends the wait, as with a lost thread. */
+  /** A callable that was lent a slot may read it until it settles. The deadline ends the wait, as with a lost thread. */
   async abort(_reason: string, deadlineMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined
     const deadline = new Promise<boolean>((resolve) => {

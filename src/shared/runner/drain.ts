@@ -1,8 +1,8 @@
 import { STREAM_STATE } from '../ring/cells.js'
-import type { RingReader } from '../ring/reader.js'
+import type { SliceReader } from '../ring/slice-reader.js'
 import type { Target } from './target.js'
 
-/** A wait for the bell is looked at again at least this often; only a lost wake-up ever takes that long. */
+/** A waiting loop looks at the ring again at least this often; only a lost wake-up takes that long. */
 const WAIT_BOUND_MS = 1000
 
 /**
@@ -10,7 +10,7 @@ const WAIT_BOUND_MS = 1000
  * slice is in flight, or after `detach()`.
  */
 export class Drain {
-  readonly #reader: RingReader
+  readonly #reader: SliceReader
   readonly #target: Target
   #stopping = false
   #detached = false
@@ -19,14 +19,14 @@ export class Drain {
   #stepping = false
   #settle: { resolve(state: 'ended' | 'stopped'): void; reject(error: unknown): void } | undefined
 
-  constructor(reader: RingReader, target: Target) {
+  constructor(reader: SliceReader, target: Target) {
     this.#reader = reader
     this.#target = target
   }
 
   /**
-   * Takes slices until the pass has ended and all were sent, or `stop()`.
-   * @throws what the target said of a slice; that slice and those behind it are not released
+   * Takes slices until the pass has ended and all slices were sent, or `stop()`.
+   * @throws the target's error for a slice; that slice and those after it are not released
    */
   run(): Promise<'ended' | 'stopped'> {
     return new Promise((resolve, reject) => {
@@ -35,14 +35,14 @@ export class Drain {
     })
   }
 
-  /** Hands out nothing more. `run` settles when what is in flight has left. */
+  /** Hands out no further slice. `run` settles when the slices in flight have left. */
   stop(): void {
     this.#stopping = true
     this.#step()
   }
 
   #step(): void {
-    // a target that is done with a slice at once calls back from inside `send`: the loop below goes on by itself
+    // a target that has sent a slice at once calls back from inside `send`: the loop in #advance goes on without this call
     if (this.#settle === undefined || this.#stepping) return
     this.#stepping = true
     this.#advance()
@@ -54,7 +54,7 @@ export class Drain {
     for (;;) {
       if (this.#stopping || this.#fault !== undefined) break
       if (this.#reader.inFlight >= maxInFlight) return
-      // looked at before the ring: what changes behind our back then ends the wait at once
+      // read before the ring: a change after this line ends the wait at once
       const bell = this.#reader.bell()
       const state = this.#reader.state()
       const slice = this.#reader.next()
@@ -70,7 +70,7 @@ export class Drain {
     else if (this.#reader.inFlight === 0) this.#finish('stopped')
   }
 
-  /** After `stop()`: what is still in flight is forgotten, so that nothing of it is released any more, and `run` settles. */
+  /** After `stop()`: `run` settles at once, and the slices in flight are never released. */
   detach(): void {
     this.#detached = true
     this.#finish('stopped')

@@ -1,27 +1,28 @@
 import { type ProgressMark, ProgressMonitor } from '../liveness/progress-monitor.js'
 import { StallDetector } from '../liveness/stall-detector.js'
 import type { AbortReason, ReceiverCommand, ReceiverReport } from '../messages/messages.js'
-import { RingReader, type RingTicket } from '../ring/reader.js'
+import type { SliceReader } from '../ring/slice-reader.js'
 import { Attempt } from './attempt.js'
 import { Drain } from './drain.js'
 import type { Target } from './target.js'
 
 type Begin = Extract<ReceiverCommand, { type: 'begin' }>
 
-/** How a life reports to main: a thrown value goes as it is, the link makes what crosses a thread of it. */
+/** A report to main. A fault's cause is the thrown value itself; the link converts it where it must cross a thread. */
 export type Report =
   | Exclude<ReceiverReport, { type: 'fault' }>
   | { readonly type: 'fault'; readonly cause: unknown; readonly resumable: boolean }
 
 /**
- * One receiver's life in its own thread, a worker or the main one: it does what main tells it, with a target on one
- * side and the ring on the other. Main sends one command at a time and awaits its report; abort may come at any moment.
+ * Runs one receiver in its own thread, a worker or the main one: it executes the commands of main, with a target on one
+ * side and a reader of slices on the other. Main sends one command at a time and awaits its report; abort may come at any
+ * moment.
  */
 export class ReceiverRunner {
-  /** Settles when the life is over. */
+  /** Settles after the command `end`. */
   readonly over: Promise<void>
   readonly #makeTarget: () => Target | Promise<Target>
-  readonly #ticket: RingTicket
+  readonly #makeReader: (sequence: number) => SliceReader
   readonly #report: (report: Report) => void
   #making: Promise<Target> | undefined
   #target: Target | undefined
@@ -30,26 +31,29 @@ export class ReceiverRunner {
   #slow: ProgressMonitor | undefined
   #end!: () => void
 
-  /** @param makeTarget called at the first begin */
+  /**
+   * @param makeTarget called at the first begin, and again at the next begin after it failed
+   * @param makeReader called at each begin: hands out slices from this sequence on
+   */
   constructor(
     makeTarget: () => Target | Promise<Target>,
-    ticket: RingTicket,
+    makeReader: (sequence: number) => SliceReader,
     report: (report: Report) => void,
   ) {
     this.#makeTarget = makeTarget
-    this.#ticket = ticket
+    this.#makeReader = makeReader
     this.#report = report
     this.over = new Promise((resolve) => {
       this.#end = resolve
     })
   }
 
-  /** Does what main says. What goes wrong is reported as a fault. */
+  /** Executes a command of main. Errors are reported as faults. */
   handle(command: ReceiverCommand): void {
     if (command.type === 'begin') this.#attempt = new Attempt()
     const attempt = this.#attempt
     this.#obey(command, attempt).catch((cause: unknown) => {
-      // after an abort, what was under way ends with errors that tell nothing new
+      // after an abort, the steps under way end with errors that bring no news
       if (!attempt.aborted) this.#report({ type: 'fault', cause, resumable: false })
     })
   }
@@ -65,7 +69,7 @@ export class ReceiverRunner {
       case 'abort':
         return this.#abort(command.reason, command.deadlineMs, attempt)
       case 'end':
-        // a thread that ends while it loads modules leaves their files open in the process, for good
+        // a thread that ends while it loads modules leaves their files open in the process for good
         await this.#making?.catch(() => undefined)
         await this.#target?.end(command.deadlineMs)
         return this.#end()
@@ -86,28 +90,28 @@ export class ReceiverRunner {
     await slow.during(() => ({ phase: target.phase ?? 'start' }), target.open(pass))
     if (attempt.aborted) return
     this.#report({ type: 'receiving', pass })
-    const reader = new RingReader(this.#ticket, sequence)
-    // a stalled target keeps what it was handed and goes on behind it: sending that again would load rows twice
+    const reader = this.#makeReader(sequence)
+    // a stalled target keeps the slices it was handed and goes on after them: sending those again would load rows twice
     const watch = new StallDetector(reader, stallMs, (cause) => this.#resumable(cause, attempt))
     try {
-      // 'stopped': the copy was given up; main says what next
+      // 'stopped': the copy was aborted; main sends the next command
       const taking = this.#take(reader, target, attempt)
-      if ((await slow.during(() => standingOf(reader, attempt), taking)) === 'stopped') return
+      if ((await slow.during(() => progressOf(reader, attempt), taking)) === 'stopped') return
     } finally {
       watch.stop()
     }
-    // a stall that nobody has decided about: completing now would go over the caller's head
+    // the caller has not decided about a stall yet, so the receiver must not complete
     await attempt.decided
     if (attempt.aborted) return
     const completing = Promise.race([target.complete(), target.failed])
     const completion = await slow.during(() => ({ phase: 'complete' }), completing)
     if (attempt.aborted) return
     this.#report({ type: 'completed', completion })
-    // it waits for the others: that it is lost must be known before the first of them commits
+    // this receiver waits for the others now; main must learn of a lost connection before the first of them commits
     await target.failed
   }
 
-  /** The target, made at the first begin, or at the next one when that failed. */
+  /** The target, made at the first begin, or at the next begin when that failed. */
   async #make(): Promise<Target> {
     this.#making ??= Promise.resolve(this.#makeTarget())
     try {
@@ -119,8 +123,8 @@ export class ReceiverRunner {
     }
   }
 
-  /** Takes slices to the end of the pass; after a fault of a target that may be given a slice again, from that slice on. */
-  async #take(reader: RingReader, target: Target, attempt: Attempt): Promise<'ended' | 'stopped'> {
+  /** Drains to the end of the pass. After a fault of a target that redelivers, goes on from the slice that failed. */
+  async #take(reader: SliceReader, target: Target, attempt: Attempt): Promise<'ended' | 'stopped'> {
     for (;;) {
       const drain = new Drain(reader, target)
       this.#drain = drain
@@ -145,7 +149,7 @@ export class ReceiverRunner {
   }
 
   async #commit(attempt: Attempt): Promise<void> {
-    // behind a ROLLBACK the server would answer COMMIT too, with a warning only
+    // after a ROLLBACK the server would answer COMMIT too, with a warning only
     if (attempt.aborted) return
     const target = this.#target as Target
     const committing = Promise.race([target.commit(), target.failed])
@@ -164,6 +168,6 @@ export class ReceiverRunner {
   }
 }
 
-/** Progress is due while a slice was handed out and not released, and no fault waits for a decision. */
-const standingOf = (reader: RingReader, attempt: Attempt): ProgressMark | undefined =>
+/** Progress is due while a slice is in flight and no fault waits for a decision. */
+const progressOf = (reader: SliceReader, attempt: Attempt): ProgressMark | undefined =>
   reader.inFlight === 0 || attempt.isHeld ? undefined : { phase: 'copy', mark: reader.released }

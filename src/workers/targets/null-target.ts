@@ -1,5 +1,5 @@
 import type { Completion } from '../../shared/messages/messages.js'
-import type { RingSlice } from '../../shared/ring/reader.js'
+import type { RingSlice } from '../../shared/ring/slice-reader.js'
 import type { Target } from '../../shared/runner/target.js'
 
 /** A target that discards: what is left is the engine. */

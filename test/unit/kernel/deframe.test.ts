@@ -56,7 +56,6 @@ test('a region that is full stops the kernel at the first byte it did not take, 
     rows: 0,
     stop: STOP.noRoom,
     badLength: full.badLength,
-    midFrame: true,
   })
   const rest = pair.deframe(full.next, 1015, 5000, 5064, 5000)
   assert.equal(rest.stop, STOP.consumed)
@@ -79,11 +78,11 @@ test('reset forgets what was cut', () => {
   for (const cut of [3, 7]) {
     pair.begin()
     pair.put(1000, copyData('0123456789'))
-    assert.equal(pair.deframe(1000, 1000 + cut, 3000, 3064, 3000).midFrame, true)
+    assert.equal(pair.deframe(1000, 1000 + cut, 3000, 3064, 3000).rows, 0)
     pair.begin()
     pair.put(1000, copyData('ab'))
-    const { rows, midFrame } = pair.deframe(1000, 1007, 3000, 3064, 3000)
-    assert.deepEqual({ rows, midFrame }, { rows: 1, midFrame: false })
+    const { out, rows, stop } = pair.deframe(1000, 1007, 3000, 3064, 3000)
+    assert.deepEqual({ out, rows, stop }, { out: 3002, rows: 1, stop: STOP.consumed })
   }
 })
 

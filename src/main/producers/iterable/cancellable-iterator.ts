@@ -8,62 +8,64 @@ type AnyIterable<T> = Iterable<T> | AsyncIterable<T>
 /** Anything that can be iterated: arrays, generators, a Node Readable, a web stream. */
 export type CopyIterable = Iterable<CopyInput> | AsyncIterable<CopyInput>
 
-type Turns<T> = Iterator<T> | AsyncIterator<T>
+type AnyIterator<T> = Iterator<T> | AsyncIterator<T>
 type NodeStream = AsyncIterable<never> & streams.Readable
 type WebStream = AsyncIterable<never> & ReadableStream<never>
 
-/** How Node itself lets go of a stream whose `for await` was left: a server's request keeps its socket for the answer. */
+/** How Node itself destroys a stream when its `for await` is left: a server's request keeps its socket for the answer. */
 const destroy = (streams as unknown as { destroy?: (stream: NodeStream, error: null) => void }).destroy
 
 /**
- * One run over what a user gave as the source. Given up before its end, it lets go of it as `for await` does when it is
- * left, and also while the source is silent, which `for await` cannot.
+ * One iteration over the source that a user gave. `cancel()` before its end cleans up the source as leaving a `for await`
+ * does, and also while the source is silent, which `for await` cannot.
  */
 export class CancellableIterator<T> {
   readonly #source: AnyIterable<T>
-  readonly #turns: Turns<T>
+  readonly #iterator: AnyIterator<T>
   readonly #isSync: boolean
   #isPending = false
   #isOver = false
-  #lettingGo: Promise<void> | undefined
+  #cancelling: Promise<void> | undefined
 
   constructor(source: AnyIterable<T>) {
     this.#source = source
-    this.#turns = turnsOf(source)
+    this.#iterator = iteratorOf(source)
     this.#isSync = !(Symbol.asyncIterator in source)
     ignoreErrors(source)
   }
 
   async next(): Promise<IteratorResult<T>> {
-    let turn: IteratorResult<T> | undefined
+    let result: IteratorResult<T> | undefined
     this.#isPending = true
     try {
-      turn = await this.#turns.next()
-      return turn
+      result = await this.#iterator.next()
+      return result
     } finally {
       this.#isPending = false
-      this.#isOver = turn === undefined || turn.done === true
+      this.#isOver = result === undefined || result.done === true
     }
   }
 
   /**
-   * No more is wanted; of a source that has ended, nothing is. Settles when it has cleaned up; at once when it is a
-   * generator in the middle of a turn, which may never end: it is told behind that.
+   * Cancels the iteration; does nothing if it has ended. Resolves when the source has cleaned up. A generator that is
+   * still running `next()` cannot be cancelled until that settles, so for it this resolves at once and `return()` takes
+   * effect later.
+   * @throws the source's error in cleaning up
    */
   cancel(): Promise<void> {
-    // a generator cannot be told while it runs; it is told afterwards
+    // a sync generator throws when `return()` is called while it runs; the caller cancels again afterwards
     if (this.#isSync && this.#isPending) return Promise.resolve()
-    this.#lettingGo ??= this.#letGo()
-    return this.#lettingGo
+    this.#cancelling ??= this.#cleanUp()
+    return this.#cancelling
   }
 
-  async #letGo(): Promise<void> {
+  async #cleanUp(): Promise<void> {
     const source = this.#source
     try {
       if (this.#isOver) return
       if (isNodeStream(source)) destroyStream(source)
       const isStuck = this.#isPending && !isNodeStream(source) && !isWebStream(source)
-      const returned = Promise.resolve(this.#turns.return?.())
+      const returned = Promise.resolve(this.#iterator.return?.())
       if (isStuck) returned.catch(() => undefined)
       else await returned
     } finally {
@@ -72,7 +74,7 @@ export class CancellableIterator<T> {
   }
 }
 
-/** Lets go of a source that was never read. */
+/** Cancels a source that was never read. */
 export const cancelUnread = async (source: AnyIterable<unknown>): Promise<void> => {
   if (isNodeStream(source)) {
     ignoreErrors(source)
@@ -81,17 +83,20 @@ export const cancelUnread = async (source: AnyIterable<unknown>): Promise<void> 
   } else if (isWebStream(source)) {
     if (!source.locked) await source.cancel()
   } else {
-    // one that is its own iterator, such as a generator
-    await (source as Partial<Turns<unknown>>).return?.()
+    // an iterable that is its own iterator, e.g. a generator
+    await (source as Partial<AnyIterator<unknown>>).return?.()
   }
 }
 
-/** An error between two turns comes by the next one. Unheard, it would end the process. Until `unhear`, once for each. */
+/**
+ * Ignores the error events of a stream; each call needs a `stopIgnoringErrors` later. An error between two results is
+ * reported by the next result; without a listener, its event would end the process.
+ */
 export const ignoreErrors = (source: unknown): void => {
   if (isNodeStream(source)) source.on('error', ignore)
 }
 
-/** Goes on hearing until the stream has closed, since it may fail in that; its events come a turn after it has. */
+/** Ends `ignoreErrors` when the stream has closed, since closing may fail too; its events come a turn after `closed`. */
 export const stopIgnoringErrors = (source: unknown): void => {
   if (!isNodeStream(source)) return
   const stop = (): unknown => source.off('error', ignore)
@@ -122,13 +127,13 @@ const destroyStream = (stream: NodeStream): void => {
   else destroy(stream, null)
 }
 
-const turnsOf = <T>(source: AnyIterable<T>): Turns<T> => {
-  if (isWebStream(source)) return turnsOfReader(source.getReader())
+const iteratorOf = <T>(source: AnyIterable<T>): AnyIterator<T> => {
+  if (isWebStream(source)) return iteratorOfReader(source.getReader())
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
 }
 
-/** A web stream's own iterator cancels it behind the read that is under way, so never while it is silent. */
-const turnsOfReader = <T>(reader: ReadableStreamDefaultReader<T>): AsyncIterator<T> => ({
+/** A web stream's own iterator cancels it only after the pending read, so never while the stream is silent. */
+const iteratorOfReader = <T>(reader: ReadableStreamDefaultReader<T>): AsyncIterator<T> => ({
   async next() {
     let isOver = true
     try {

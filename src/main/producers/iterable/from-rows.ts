@@ -4,7 +4,7 @@ import { textRow } from '../../formats/text-format.js'
 import { encodeJson, encodeText, UnencodableValue } from '../../formats/text-value.js'
 import { CancellableIterator } from './cancellable-iterator.js'
 
-/** One row: its values in the order of the columns, or an object that has them by name. */
+/** One row: an array of values in the order of the columns, or an object with the values by name. */
 export type Row = readonly unknown[] | Readonly<Record<string, unknown>>
 
 /** Rows to be encoded. A function is called once for each pass. */
@@ -15,15 +15,15 @@ export type RowColumn = string | { readonly name: string; readonly as?: 'json' }
 
 export interface FromRowsOptions {
   /**
-   * What each row has, in the order of the COPY statement's columns: of an object these are read, and others ignored.
-   * Unless given, the first row tells: its keys, or how many values it has; and no later row may have others.
+   * The columns of each row, in the order of the COPY statement's columns. Of an object, other properties are ignored.
+   * Default: the keys of the first row, or as many columns as it has values; no later row may have others.
    */
   readonly columns?: readonly RowColumn[]
-  /** That of the COPY statement: `text`, PostgreSQL's default, unless given, or `csv` without a header. */
+  /** The format of the COPY statement: `text`, or `csv` without a header. Default: `text`, as in PostgreSQL. */
   readonly format?: 'text' | 'csv'
 }
 
-/** Rows written together: enough that a list costs little, few enough that a slow source is not waited for. */
+/** Rows in a list: enough that a list costs little, few enough that the first rows of a slow source need not wait long. */
 const ROWS_PER_LIST = 256
 
 /**
@@ -35,16 +35,16 @@ const ROWS_PER_LIST = 256
  * Buffer or Uint8Array is bytea; an array is a PostgreSQL array, also of arrays; any other object is JSON. In a column
  * `{ name, as: 'json' }` all values are JSON.
  *
- * Lists of rows, and functions, can be run again, for receivers that are taken back from the start or join late.
- * @throws CopyError COPY_OPTION for illegal options; while it is read, COPY_CALLABLE, the producer's fault, naming the
+ * Arrays of rows, and functions, can be read again, for receivers that are reconciled from the start or join late.
+ * @throws CopyError COPY_OPTION for illegal options; while rows are read, COPY_CALLABLE as the producer's fault, with the
  *   row, from 1, and the column of a value that cannot be written
  */
 export const fromRows = (rows: Rows, options: FromRowsOptions = {}): EncodedRows =>
   new EncodedRows(rows, options)
 
-/** What `fromRows` gives: lists of whole rows of COPY data. */
+/** The result of `fromRows`: an iterable of lists of whole rows of COPY data. */
 export class EncodedRows implements AsyncIterable<string[]> {
-  /** Whether it can be iterated more than once. */
+  /** Whether the rows can be iterated more than once. */
   readonly canRepeat: boolean
   readonly #rows: Rows
   readonly #columns: readonly RowColumn[] | undefined
@@ -66,20 +66,23 @@ export class EncodedRows implements AsyncIterable<string[]> {
     this.canRepeat = typeof rows === 'function' || Array.isArray(rows)
   }
 
-  /** What the rows come from, as it was given. */
+  /** The rows as they were given. */
   get given(): Rows {
     return this.#rows
   }
 
   [Symbol.asyncIterator](): AsyncIterator<string[], undefined> {
     const rows = typeof this.#rows === 'function' ? this.#rows() : this.#rows
-    const run = Symbol.asyncIterator in rows ? new CancellableIterator(rows) : undefined
-    const lists = this.#encode(run === undefined ? rows : { [Symbol.asyncIterator]: () => run }, run)
+    const iterator = Symbol.asyncIterator in rows ? new CancellableIterator(rows) : undefined
+    const lists = this.#encode(
+      iterator === undefined ? rows : { [Symbol.asyncIterator]: () => iterator },
+      iterator,
+    )
     return {
       next: () => lists.next(),
       async return() {
-        // the generator hears of it behind the row it waits for, which may never come
-        await run?.cancel()
+        // `lists` can be ended only after the row that it waits for, which may never come
+        await iterator?.cancel()
         return lists.return(undefined)
       },
     }
@@ -87,7 +90,7 @@ export class EncodedRows implements AsyncIterable<string[]> {
 
   async *#encode(
     rows: Iterable<Row> | AsyncIterable<Row>,
-    run: CancellableIterator<Row> | undefined,
+    iterator: CancellableIterator<Row> | undefined,
   ): AsyncGenerator<string[], undefined> {
     let shape: RowShape | undefined
     let list: string[] = []
@@ -103,12 +106,12 @@ export class EncodedRows implements AsyncIterable<string[]> {
       }
       if (list.length > 0) yield list
     } finally {
-      await run?.cancel()
+      await iterator?.cancel()
     }
   }
 }
 
-/** What every row has to have. */
+/** The columns that every row must have. */
 class RowShape {
   readonly #columns: readonly { readonly name: string; readonly as?: 'json' }[]
   readonly #isGiven: boolean

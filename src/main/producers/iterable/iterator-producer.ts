@@ -2,6 +2,7 @@ import { settlesWithin } from '../../../shared/async/deadline.js'
 import { CopyError, messageOf } from '../../../shared/errors/errors.js'
 import type { Producer, ProducerEnd } from '../producer.js'
 import type { ProducerStream } from '../producer-stream.js'
+import { ProducerTotals } from '../producer-totals.js'
 import {
   CancellableIterator,
   type CopyInput,
@@ -14,39 +15,36 @@ import {
 import { EncodedRows } from './from-rows.js'
 
 /**
- * What an IteratorProducer takes. A function is called once for each pass, so that a further pass is possible; it is with
- * an array, too.
+ * The source of an IteratorProducer. A function is called once for each pass. Further passes are possible with a function
+ * and with an array.
  */
 export type IteratorSource = CopyIterable | (() => CopyIterable | Promise<CopyIterable>)
 
 /**
- * Produces what an iterable gives. Lists of complete rows make slices of whole rows, and are counted. Loose chunks are
- * passed on cut anywhere: then only the receivers' counts can be compared, with each other.
+ * Produces the data of an iterable. Lists of complete rows make slices of whole rows, and are counted. Loose chunks may be
+ * cut anywhere and are not counted as rows: then copyman compares only the receivers' counts with each other.
  *
- * PostgreSQL takes a line `\.` for the end of the data and drops what comes behind it without a word: in text in every
- * version, in CSV before 18 (https://www.postgresql.org/docs/18/sql-copy.html). In lists of rows that is
- * a COPY_COUNT_MISMATCH. In loose chunks nobody notices, since all receivers load as few: give lists of rows where such
- * a line may come. As a value it is data when quoted in CSV, and with the backslash doubled in text.
+ * PostgreSQL takes a line `\.` for the end of the data and silently drops the data after that line: in text in every
+ * version, in CSV before 18 (https://www.postgresql.org/docs/18/sql-copy.html). In lists of rows such a line causes a
+ * COPY_COUNT_MISMATCH. In loose chunks it goes unnoticed, since all receivers load equally few rows: give lists of rows
+ * where such a line may come. As a value, `\.` is data when it is quoted in CSV, and when its backslash is doubled in text.
  *
- * The source belongs to the copy: given up before its end, also while it is silent or was not read yet, a Readable is
- * destroyed, a web stream cancelled, and an iterator's `return()` called.
+ * The source belongs to the copy. When the copy is aborted before the source's end, also while the source is silent or
+ * was not read yet, a Readable is destroyed, a web stream cancelled, and an iterator's `return()` called.
  */
-export class IteratorProducer implements Producer {
+export class IteratorProducer extends ProducerTotals implements Producer {
   readonly name: string
   readonly canRepeat: boolean
-  totalMessages = 0
-  totalBytes = 0
-  count: number | undefined
-  command: string | undefined
   readonly #source: IteratorSource
-  /** What is iterated in the end: to be heard, and let go of where that does not begin. */
+  /** The user's own iterable: its errors are ignored from `open` on, and it is cancelled when it was never read. */
   readonly #given: unknown
-  #run: CancellableIterator<CopyInput> | undefined
-  #left: Promise<void> = Promise.resolve()
+  #iterator: CancellableIterator<CopyInput> | undefined
+  #cancelled: Promise<void> = Promise.resolve()
   #stop: () => void = () => undefined
 
   /** @throws CopyError COPY_OPTION when the source cannot be iterated */
   constructor(source: IteratorSource, options: { readonly name?: string } = {}) {
+    super()
     if (typeof source !== 'function' && !isIterable(source)) {
       throw new CopyError(
         'COPY_OPTION',
@@ -72,13 +70,13 @@ export class IteratorProducer implements Producer {
   async produce(stream: ProducerStream): Promise<ProducerEnd> {
     let rows: number | undefined = 0
     try {
-      const run = await this.#unlessStopped(() => this.#begin(stream))
-      if (run === undefined) return {}
+      const iterator = await this.#unlessStopped(() => this.#begin(stream))
+      if (iterator === undefined) return {}
       stream.started()
       while (!stream.isStopped) {
-        const turn = await this.#unlessStopped(() => run.next())
+        const result = await this.#unlessStopped(() => iterator.next())
         if (stream.isStopped) break
-        const { done, value } = turn as IteratorResult<CopyInput>
+        const { done, value } = result as IteratorResult<CopyInput>
         if (done) break
         if (isChunk(value)) {
           rows = undefined
@@ -93,23 +91,26 @@ export class IteratorProducer implements Producer {
       const message = messageOf(cause)
       throw new CopyError('COPY_CALLABLE', `the source threw: ${message}`, { phase: 'copy', cause })
     } finally {
-      this.#letGo()
+      this.#cancel()
     }
     return rows === undefined ? {} : { rows }
   }
 
   async abort(): Promise<void> {
-    this.#letGo()
+    this.#cancel()
     this.#stop()
   }
 
-  /** Waits until a source that was left has cleaned up. @throws what it threw in that */
+  /**
+   * Waits until a cancelled source has cleaned up.
+   * @throws the source's error in cleaning up; CopyError COPY_CALLABLE when it does not clean up in time
+   */
   async close(deadlineMs: number): Promise<void> {
     const given = this.#given
-    if (isIterable(given) && this.#run === undefined) this.#left = cancelUnread(given)
+    if (isIterable(given) && this.#iterator === undefined) this.#cancelled = cancelUnread(given)
     stopIgnoringErrors(given)
-    if (await settlesWithin(this.#left, deadlineMs)) return this.#left
-    throw new CopyError('COPY_CALLABLE', `the source did not let go within ${deadlineMs} ms`, {
+    if (await settlesWithin(this.#cancelled, deadlineMs)) return this.#cancelled
+    throw new CopyError('COPY_CALLABLE', `the source did not clean up within ${deadlineMs} ms`, {
       phase: 'close',
     })
   }
@@ -119,14 +120,14 @@ export class IteratorProducer implements Producer {
     const source = typeof given === 'function' ? await given() : given
     if (!isIterable(source))
       throw new CopyError('COPY_OPTION', 'the function given as from returned nothing that can be iterated')
-    const run = new CancellableIterator(source)
-    this.#run = run
-    // it came too late: nobody else will
-    if (stream.isStopped) this.#letGo()
-    return run
+    const iterator = new CancellableIterator(source)
+    this.#iterator = iterator
+    // `abort` came before there was an iterator to cancel
+    if (stream.isStopped) this.#cancel()
+    return iterator
   }
 
-  /** What `begin` comes to, or nothing as soon as `abort` is called: a source may never answer. */
+  /** Resolves with the result of `begin`, or with undefined as soon as `abort` is called: a source may never settle. */
   #unlessStopped<T>(begin: () => Promise<T>): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
       this.#stop = () => resolve(undefined)
@@ -134,12 +135,12 @@ export class IteratorProducer implements Producer {
     })
   }
 
-  #letGo(): void {
-    const left = this.#run?.cancel()
-    if (left === undefined) return
-    this.#left = left
-    // close() tells of it
-    left.catch(() => undefined)
+  #cancel(): void {
+    const cancelled = this.#iterator?.cancel()
+    if (cancelled === undefined) return
+    this.#cancelled = cancelled
+    // close() reports the error
+    cancelled.catch(() => undefined)
   }
 }
 
@@ -163,7 +164,7 @@ const bytesOf = (input: Uint8Array | string): Uint8Array => {
   )
 }
 
-/** Made one by one: of a long list, all at once would keep the event loop waiting. */
+/** Makes them one by one: all of a long list at once would keep the event loop waiting. */
 const bytesOfEach = function* (inputs: readonly (Uint8Array | string)[]): Generator<Uint8Array> {
   for (const input of inputs) yield bytesOf(input)
 }

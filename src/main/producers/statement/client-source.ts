@@ -5,11 +5,11 @@ import { cancelRequest } from '../../../shared/wire/cancel-request.js'
 import { ClientSession } from '../../clients/client-session.js'
 import type { ProducerContext } from '../producer.js'
 import { intercept } from './intercept.js'
-import type { Deliver, Feed, Source } from './source.js'
+import type { Feed, Source } from './source.js'
 
 const ONE_SNAPSHOT = ['repeatable read', 'serializable']
 
-/** A user's client, in whatever transaction it is. */
+/** A user's client, in the transaction in which it stands, if any. */
 export class ClientSource implements Source {
   readonly #client: pg.Client
   #session: ClientSession | undefined
@@ -20,7 +20,7 @@ export class ClientSource implements Source {
     this.#client = client
   }
 
-  /** Known after `open`. */
+  /** Known after `open`: whether one snapshot serves all passes. */
   get canRepeat(): boolean {
     return this.#canRepeat
   }
@@ -37,17 +37,17 @@ export class ClientSource implements Source {
     this.#canRepeat = status === 'T' && ONE_SNAPSHOT.includes(isolation)
   }
 
-  async begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<ClientSession> {
+  async begin(feed: Feed): Promise<ClientSession> {
     const session = this.#session as ClientSession
     session.requireIdle()
     feed.connected()
-    const { deliver, undo } = intercept(session.socket, feed)
+    const { passThrough, undo } = intercept(session.socket, feed)
     this.#undo = undo
-    deliverTo(deliver)
+    feed.intake.passThrough = passThrough
     return session
   }
 
-  passed(): void {
+  release(): void {
     this.#undo?.()
     this.#undo = undefined
   }

@@ -2,24 +2,34 @@ import { CopyError } from '../../../shared/errors/errors.js'
 import { SCRATCH_BYTES, scratchAt } from '../../../shared/ring/layout.js'
 import { MessageReader } from '../../../shared/wire/message-reader.js'
 import { type Deframer, STOP } from '../../ring/deframer.js'
+import type { OpenSlot } from '../../ring/open-slot.js'
 import type { Ring } from '../../ring/ring.js'
 import type { RingWriter } from '../../ring/writer.js'
 
 const PLAIN_BYTES = 64 * 1024
+
+/** The messages that matter here, by their type byte. https://www.postgresql.org/docs/18/protocol-message-formats.html */
 const TYPE = {
   copyOutResponse: 'H',
   copyDone: 'c',
-  error: 'E',
-  notice: 'N',
-  parameter: 'S',
-  notification: 'A',
+  errorResponse: 'E',
+  noticeResponse: 'N',
+  parameterStatus: 'S',
+  notificationResponse: 'A',
 } as const
 
+/** Messages that a server may send between two rows. */
+const BETWEEN_ROWS: ReadonlySet<string> = new Set([
+  TYPE.noticeResponse,
+  TYPE.parameterStatus,
+  TYPE.notificationResponse,
+])
+
 /**
- * - `plain`: everything goes to pg.
- * - `awaiting`: likewise, but message by message, since behind a CopyOutResponse the rows begin.
- * - `copying`: CopyData goes into the ring, other messages to pg.
- * - `draining`: CopyData is dropped, other messages go to pg: the copy was given up.
+ * - `plain`: all bytes pass through.
+ * - `awaiting`: all messages pass through, one by one, since the rows begin after a CopyOutResponse.
+ * - `copying`: CopyData goes into the ring, other messages pass through.
+ * - `draining`: CopyData is dropped, other messages pass through: the copy was aborted.
  */
 type IntakeState = 'plain' | 'awaiting' | 'copying' | 'draining'
 
@@ -29,31 +39,35 @@ interface HeldRegion {
   readonly end: number
 }
 
+/** Takes the bytes that are not CopyData: pg's own parser. */
+export type PassThrough = (bytes: Buffer) => void
+
 /**
- * Takes what a producer's socket delivers and sends each byte where it belongs: CopyData into the ring, all else to
+ * Takes the bytes of a producer's socket and sorts them: CopyData goes into the ring, all other messages pass through to
  * pg's own parser. Bytes come either by `memory()` and `landed()`, read by the kernel into the ring itself, or by
  * `chunk()`, copied once.
  */
 export class CopyOutIntake {
+  /** Set by the source of the bytes before the first of them. Gets private copies. */
+  passThrough: PassThrough = () => undefined
   readonly #deframer: Deframer
-  readonly #toPg: (bytes: Buffer) => void
   readonly #plain = Buffer.allocUnsafeSlow(PLAIN_BYTES)
   readonly #scratch: number
   #messages = new MessageReader()
   #writer: RingWriter | undefined
   #state: IntakeState = 'plain'
-  /** What follows CopyOutResponse. */
+  /** The state that follows CopyOutResponse. */
   #rows: 'copying' | 'draining' = 'copying'
-  /** What could not be laid down since the ring was full: addresses in the ring's memory, or a private chunk. */
+  /** Bytes that could not be laid since the ring was full: addresses in the ring's memory, or a private chunk. */
   #held: Buffer | HeldRegion | undefined
 
-  constructor(ring: Ring, deframer: Deframer, toPg: (bytes: Buffer) => void) {
+  /** @param deframer this stream's own */
+  constructor(ring: Ring, deframer: Deframer) {
     this.#deframer = deframer
-    this.#toPg = toPg
     this.#scratch = scratchAt(ring.shape.slots)
   }
 
-  /** A COPY is being submitted: the rows behind the next CopyOutResponse go to `writer`. */
+  /** A COPY is being submitted: the rows after the next CopyOutResponse go to `writer`. */
   expect(writer: RingWriter): void {
     this.#writer = writer
     this.#deframer.reset()
@@ -62,7 +76,7 @@ export class CopyOutIntake {
     this.#rows = 'copying'
   }
 
-  /** From now on rows are dropped. What is held goes the same way, or the stream would be out of step behind it. */
+  /** Rows are dropped from now on. Held bytes are sorted now, or the stream would be out of step after them. */
   discard(): void {
     this.#rows = 'draining'
     if (this.#state === 'copying') this.#state = 'draining'
@@ -71,23 +85,24 @@ export class CopyOutIntake {
 
   /**
    * Memory for the next read. Node binds it when the last callback returns and fills it whenever data comes, so it is
-   * never published memory: the rest of the slot that the writer owns, or, when that is full, memory aside.
+   * never published memory: the rest of the open slot or, when that is full, scratch memory.
    */
   memory(): Uint8Array {
     if (this.#state !== 'copying' || this.#writer === undefined) return this.#plain
-    const { memory, out, limit, isFull } = this.#writer
-    // what is held goes into the slot first, though room may have been found for it already
+    const { memory, out, limit, isFull } = this.#writer.slot
+    // held bytes go into the slot first, though room may have been found for them already
     if (!isFull && this.#held === undefined) return memory.subarray(out, limit)
     return memory.subarray(this.#scratch, this.#scratch + SCRATCH_BYTES)
   }
 
   /**
-   * The kernel put `bytes` bytes into `view`, which `memory()` gave.
-   * @returns false when the ring is full: no more until `resume()`
+   * The kernel put `bytes` bytes into `view`, which `memory()` returned.
+   * @returns false when the ring is full: no more reads until `resume()`
+   * @throws CopyError COPY_PROTOCOL; pg's parser throws what it will
    */
   landed(view: Uint8Array, bytes: number): boolean {
     if (view.buffer === this.#plain.buffer) return this.chunk(Buffer.from(this.#plain.subarray(0, bytes)))
-    return this.#feed(view.byteOffset, view.byteOffset + bytes)
+    return this.#sort(view.byteOffset, view.byteOffset + bytes)
   }
 
   /** Bytes in private memory. @returns as `landed` */
@@ -96,14 +111,15 @@ export class CopyOutIntake {
     this.#held = undefined
     while (rest.length > 0) {
       if (this.#state === 'plain') {
-        this.#toPg(rest)
+        this.passThrough(rest)
         return true
       }
       if (this.#state === 'awaiting') {
         rest = rest.subarray(this.#message(rest))
         continue
       }
-      const { memory, out, limit } = this.#roomFor()
+      const { memory } = this.#slot
+      const { out, limit } = this.#roomFor()
       if (out === limit) {
         this.#held = rest
         return false
@@ -111,12 +127,12 @@ export class CopyOutIntake {
       const bytes = Math.min(rest.length, limit - out)
       memory.set(rest.subarray(0, bytes), out)
       rest = rest.subarray(bytes)
-      this.#feed(out, out + bytes)
+      this.#sort(out, out + bytes)
     }
     return this.#state !== 'copying' || (this.#writer as RingWriter).offer()
   }
 
-  /** Waits until the ring has room and lays down what was held. @returns as `landed` */
+  /** Waits until the ring has room and lays the held bytes. @returns as `landed` */
   async resume(isStopped: () => boolean): Promise<boolean> {
     await this.#writer?.space(isStopped)
     return this.#layHeld()
@@ -126,50 +142,43 @@ export class CopyOutIntake {
     const held = this.#held
     this.#held = undefined
     if (held === undefined) return true
-    return Buffer.isBuffer(held) ? this.chunk(held) : this.#feed(held.src, held.end)
+    return Buffer.isBuffer(held) ? this.chunk(held) : this.#sort(held.src, held.end)
   }
 
-  /** Where the next bytes of a chunk may be put: none when slot and ring are full; memory aside while draining. */
-  #roomFor(): { memory: Uint8Array; out: number; limit: number } {
-    const writer = this.#writer as RingWriter
-    if (this.#state !== 'copying') {
-      return { memory: writer.memory, out: this.#scratch, limit: this.#scratch + SCRATCH_BYTES }
-    }
-    if (writer.isFull && !writer.publish()) return { memory: writer.memory, out: 0, limit: 0 }
-    return { memory: writer.memory, out: writer.out, limit: writer.limit }
+  get #slot(): OpenSlot {
+    return (this.#writer as RingWriter).slot
   }
 
-  /** Takes the bytes at `[src, end)` of the ring's memory. @returns as `landed` */
-  #feed(src: number, end: number): boolean {
+  /** Where the next bytes of a chunk may be put: nowhere when slot and ring are full; scratch memory while draining. */
+  #roomFor(): { out: number; limit: number } {
+    if (this.#state !== 'copying') return { out: this.#scratch, limit: this.#scratch + SCRATCH_BYTES }
     const writer = this.#writer as RingWriter
+    if (writer.slot.isFull && !writer.publish()) return { out: 0, limit: 0 }
+    return writer.slot
+  }
+
+  /** Sorts the bytes at `[src, end)` of the ring's memory. @returns as `landed` */
+  #sort(src: number, end: number): boolean {
+    const writer = this.#writer as RingWriter
+    const { slot } = writer
     const deframer = this.#deframer
     let p = src
     while (p < end) {
       if (this.#state === 'plain') {
-        this.#toPg(Buffer.from(writer.memory.subarray(p, end)))
+        this.passThrough(Buffer.from(slot.memory.subarray(p, end)))
         break
       }
       if (this.#state === 'awaiting' || this.#messages.isPartial) {
-        p += this.#message(writer.memory.subarray(p, end))
+        p += this.#message(slot.memory.subarray(p, end))
         continue
       }
-      if (this.#state === 'copying') {
-        p = deframer.deframe(p, end, writer.out, writer.limit, writer.mark)
-        writer.advance(deframer.out, deframer.rowEnd, deframer.rows)
-      } else {
-        // dropped: compacted onto itself, in memory that nobody else looks at
-        p = deframer.deframe(p, end, p, end, p)
-      }
+      if (this.#state === 'copying') p = slot.deframe(deframer, p, end)
+      // dropped: compacted onto itself, in memory that no other thread reads
+      else p = deframer.deframe(p, end, p, end, p)
       if (deframer.stop === STOP.message) {
-        p += this.#message(writer.memory.subarray(p, end))
+        p += this.#message(slot.memory.subarray(p, end))
       } else if (deframer.stop === STOP.badLength) {
-        throw new CopyError(
-          'COPY_PROTOCOL',
-          `the server sent CopyData with length ${deframer.badLength}; 4 is the least`,
-          {
-            phase: 'copy',
-          },
-        )
+        throw protocolError(`the server sent CopyData with length ${deframer.badLength}; 4 is the least`)
       } else if (deframer.stop === STOP.noRoom && !writer.publish()) {
         this.#held = { src: p, end }
         return false
@@ -178,24 +187,23 @@ export class CopyOutIntake {
     return this.#state !== 'copying' || writer.offer()
   }
 
-  /** Gathers a message that is not CopyData and hands it to pg whole. @returns bytes taken */
+  /** Gathers a message that is not CopyData and passes it through whole. @returns bytes taken */
   #message(bytes: Uint8Array): number {
     const { taken, message } = this.#messages.take(bytes)
     if (message === undefined) return taken
     const type = String.fromCharCode(message[0] as number)
     if (this.#state === 'awaiting') {
       if (type === TYPE.copyOutResponse) this.#state = this.#rows
-      else if (type === TYPE.error) this.#state = 'plain'
-    } else if (type === TYPE.copyDone || type === TYPE.error) {
+      else if (type === TYPE.errorResponse) this.#state = 'plain'
+    } else if (type === TYPE.copyDone || type === TYPE.errorResponse) {
       this.#state = 'plain'
-    } else if (type !== TYPE.notice && type !== TYPE.parameter && type !== TYPE.notification) {
-      throw new CopyError(
-        'COPY_PROTOCOL',
-        `the server sent message ${JSON.stringify(type)} inside COPY OUT`,
-        { phase: 'copy' },
-      )
+    } else if (!BETWEEN_ROWS.has(type)) {
+      throw protocolError(`the server sent message ${JSON.stringify(type)} inside COPY OUT`)
     }
-    this.#toPg(message)
+    this.passThrough(message)
     return taken
   }
 }
+
+const protocolError = (message: string): CopyError =>
+  new CopyError('COPY_PROTOCOL', message, { phase: 'copy' })

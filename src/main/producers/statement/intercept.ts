@@ -1,18 +1,19 @@
 import type { Duplex } from 'node:stream'
 import { CopyError } from '../../../shared/errors/errors.js'
-import type { Deliver, Feed } from './source.js'
+import type { PassThrough } from './copy-out-intake.js'
+import type { Feed } from './source.js'
 
-/** A stream whose bytes pass by the intake before they reach whoever listened on it. */
+/** A stream whose bytes go to the intake before they reach its listeners. */
 export interface Interception {
-  /** What to give the parser's bytes to. */
-  readonly deliver: Deliver
-  /** Puts the listeners back as they were. Only between two messages: what the intake holds would be lost. */
+  /** Gives bytes to the listeners. */
+  readonly passThrough: PassThrough
+  /** Puts the listeners back as they were. Only between two messages: bytes that the intake holds would be lost. */
   undo(): void
 }
 
 /** Steps between a stream and pg's parser, which listens on it: for TLS, which ignores `onread`, and users' clients. */
 export const intercept = (stream: Duplex, feed: Feed): Interception => {
-  // raw, so that what listens once is put back as such
+  // raw, so that a listener of one event is put back as such
   const listeners = stream.rawListeners('data') as ((bytes: Buffer) => void)[]
   const take = (chunk: Buffer): void => {
     if (guarded(feed, () => feed.intake.chunk(chunk))) return
@@ -22,7 +23,7 @@ export const intercept = (stream: Duplex, feed: Feed): Interception => {
   stream.removeAllListeners('data')
   stream.on('data', take)
   return {
-    deliver(bytes) {
+    passThrough(bytes) {
       for (const listener of listeners) listener.call(stream, bytes)
     },
     undo() {
@@ -32,7 +33,7 @@ export const intercept = (stream: Duplex, feed: Feed): Interception => {
   }
 }
 
-/** Both the intake and pg's parser throw on what the protocol does not allow. */
+/** Runs `take`; both the intake and pg's parser throw on bytes that the protocol does not allow. */
 export const guarded = (feed: Feed, take: () => boolean): boolean => {
   try {
     return take()

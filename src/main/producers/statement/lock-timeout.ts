@@ -2,11 +2,13 @@ import type { CopyError } from '../../../shared/errors/errors.js'
 import type { WaitDiagnosis } from '../../../shared/liveness/slowness.js'
 
 /**
- * What `starting` comes to, unless its server says, once the time is over, that it waits for a lock. A server tells of
- * the begin of COPY TO together with the first rows, so a query that computes is silent for as long as that takes.
+ * Resolves with `starting`; rejects if, after `limitMs`, the server reports that the statement is waiting for a lock. A
+ * limit on time alone would be wrong: a server reports the begin of COPY TO together with the first rows, so it is
+ * silent for as long as the query computes.
  * @param limitMs 0 for no limit
- * @param late called when it waits too long; makes the error
- * @throws what `starting` throws, what `late` makes
+ * @param diagnose asks the server, once, when the time is over
+ * @param late called when the statement waits for a lock; makes the error
+ * @throws the error of `starting`, of `diagnose` or of `late`
  */
 export const withLockTimeout = async <T>(
   starting: Promise<T>,

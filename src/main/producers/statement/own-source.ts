@@ -14,32 +14,32 @@ import { type CheckedConnection, type ConnectionInput, checkConnection } from '.
 import type { ProducerContext } from '../producer.js'
 import { guarded, intercept, pausing } from './intercept.js'
 import { ReadCoalescer } from './read-coalescer.js'
-import type { Deliver, Feed, Source } from './source.js'
+import type { Feed, Source } from './source.js'
 
-/** Node's `onread`, which its types know for `connect` only; the constructor takes it too (nodejs/node lib/net.js). */
+/** Node's `onread`: its types have it for `connect` only, but the constructor takes it too (nodejs/node lib/net.js). */
 interface SocketIntoMemory extends SocketConstructorOpts {
   readonly onread: {
-    /** Asked when the callback has returned; what it gives is filled whenever data comes, also after a pause. */
+    /** Called when the callback has returned; Node fills the result whenever data comes, also after a pause. */
     readonly buffer: () => Uint8Array
-    /** Gets the memory that was filled. Returning false stops reading. */
+    /** Gets the memory that Node filled. Returning false stops reading. */
     readonly callback: (bytes: number, view: Uint8Array) => boolean
   }
 }
 
 /**
- * A socket whose bytes the kernel reads straight into the ring. pg gets it instead of its own and listens for 'data',
- * which such a socket does not emit: `deliver` does.
+ * A socket whose bytes the kernel reads straight into the ring. pg gets this socket instead of its own and listens for
+ * 'data'. A socket with `onread` never emits 'data': the intake's `passThrough` does.
  */
 const socketIntoRing = (feed: Feed): Socket => {
-  const pace = new ReadCoalescer()
+  const coalescer = new ReadCoalescer()
   const options: SocketIntoMemory = {
     onread: {
       buffer: () => feed.intake.memory(),
       callback: (bytes, view) => {
         if (!guarded(feed, () => feed.intake.landed(view, bytes))) return pausing(feed, socket)
-        const restMs = pace.pauseBeforeNextRead(bytes, view.byteLength, performance.now())
-        if (restMs > 0) setTimeout(() => socket.resume(), restMs)
-        return restMs === 0
+        const pauseMs = coalescer.pauseBeforeNextRead(bytes, view.byteLength, performance.now())
+        if (pauseMs > 0) setTimeout(() => socket.resume(), pauseMs)
+        return pauseMs === 0
       },
     },
   }
@@ -75,7 +75,7 @@ export class OwnSource implements Source {
     this.#data = await this.#connection.resolve()
   }
 
-  async begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<Session> {
+  async begin(feed: Feed): Promise<Session> {
     if (this.#session !== undefined) {
       feed.connected()
       return this.#session
@@ -84,7 +84,7 @@ export class OwnSource implements Source {
     const context = this.#context as ProducerContext
     const makeSocket = (): Socket => {
       const socket = socketIntoRing(feed)
-      deliverTo((bytes) => socket.emit('data', bytes))
+      feed.intake.passThrough = (bytes) => socket.emit('data', bytes)
       return socket
     }
     const session = await Session.open(data, {
@@ -93,7 +93,7 @@ export class OwnSource implements Source {
       makeSocket,
     })
     this.#session = session
-    if (session.isEncrypted) deliverTo(intercept(session.socket, feed).deliver)
+    if (session.isEncrypted) feed.intake.passThrough = intercept(session.socket, feed).passThrough
     session.onServerEvent(context.event)
     feed.connected()
     const { startMs } = context
@@ -102,8 +102,8 @@ export class OwnSource implements Source {
     return session
   }
 
-  /** A connection that is still on its way has nothing to align. */
-  stop(): void {
+  /** Destroys a connection that has not begun its transaction: it has nothing to align. */
+  cancel(): void {
     this.#stop.abort()
     if (!this.#isBegun) this.#session?.destroy()
   }

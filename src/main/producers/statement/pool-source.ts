@@ -5,9 +5,9 @@ import type { ClientSession } from '../../clients/client-session.js'
 import { PooledClient } from '../../clients/pooled-client.js'
 import type { ProducerContext } from '../producer.js'
 import { ClientSource } from './client-source.js'
-import type { Deliver, Feed, Source } from './source.js'
+import type { Feed, Source } from './source.js'
 
-/** A client of a user's pool, in a read-only transaction of ours with one snapshot. */
+/** A client of a user's pool, in a read-only transaction of ours with one snapshot for all passes. */
 export class PoolSource implements Source {
   readonly canRepeat = true
   readonly #pool: pg.Pool
@@ -27,29 +27,29 @@ export class PoolSource implements Source {
     this.#context = context
   }
 
-  begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<ClientSession> {
-    const beginning = this.#begin(feed, deliverTo)
+  begin(feed: Feed): Promise<ClientSession> {
+    const beginning = this.#begin(feed)
     this.#beginning = beginning.catch(() => undefined)
     return beginning
   }
 
-  passed(): void {
-    this.#source?.passed()
+  release(): void {
+    this.#source?.release()
   }
 
-  /** It may still wait for a client. */
-  stop(): void {
+  /** Ends the wait for a client. */
+  cancel(): void {
     this.#stop.abort()
   }
 
   async close(deadlineMs: number): Promise<void> {
-    this.stop()
+    this.cancel()
     const isBegun = await settlesWithin(this.#beginning, deadlineMs)
     await this.#source?.close(deadlineMs)
     await this.#pooled?.giveBack(isBegun ? deadlineMs : 0)
   }
 
-  async #begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<ClientSession> {
+  async #begin(feed: Feed): Promise<ClientSession> {
     const context = this.#context as ProducerContext
     if (this.#source === undefined) {
       const pooled = await PooledClient.borrow(this.#pool, context.connectMs, this.#stop.signal)
@@ -61,6 +61,6 @@ export class PoolSource implements Source {
       await source.open(context)
       this.#source = source
     }
-    return this.#source.begin(feed, deliverTo)
+    return this.#source.begin(feed)
   }
 }

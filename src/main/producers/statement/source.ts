@@ -4,31 +4,30 @@ import type { StatementSession } from '../../../shared/session/session.js'
 import type { ProducerContext } from '../producer.js'
 import type { CopyOutIntake } from './copy-out-intake.js'
 
-/** Takes bytes for pg's own parser. */
-export type Deliver = (bytes: Buffer) => void
-
-/** Where a socket's bytes go. */
+/** Where a socket's bytes go, and the events of the connection. One object for all passes of a producer. */
 export interface Feed {
+  /** Takes all bytes. The source sets its `passThrough` to pg's own parser. */
   readonly intake: CopyOutIntake
-  /** The copy was given up: do not wait for room in the ring. */
+  /** The copy was aborted: do not wait for room in the ring. */
   readonly isStopped: () => boolean
-  /** The connection is made: what follows is for it to begin the COPY. */
+  /** The connection is made: the COPY begins next. */
   readonly connected: () => void
   /** The stream is out of step and of no more use. */
   readonly broken: (error: CopyError) => void
 }
 
-/** What the COPY OUT runs on. */
+/** The connection of a COPY OUT: ours, a user's client, or a client of a user's pool. */
 export interface Source {
+  /** Whether further passes are possible. */
   readonly canRepeat: boolean
   open(context: ProducerContext): Promise<void>
-  /** Lets the connection's bytes go to `feed` for one pass; `deliverTo` is told who parses what is not CopyData. */
-  begin(feed: Feed, deliverTo: (deliver: Deliver) => void): Promise<StatementSession>
-  /** The pass is over: the connection stands between two messages, or is closed. */
-  passed?(): void
+  /** Connects if needed, and leads the connection's bytes to `feed` for one pass. */
+  begin(feed: Feed): Promise<StatementSession>
+  /** The pass is over: leads the bytes back to pg's parser. The connection stands between two messages, or is closed. */
+  release?(): void
+  /** The copy was aborted: ends a connect that is under way. */
+  cancel?(): void
   close(deadlineMs: number): Promise<void>
   /** As Producer.diagnose. */
   diagnose?(): Promise<WaitDiagnosis | 'gone' | undefined>
-  /** The copy was given up: ends a connect that is under way. */
-  stop?(): void
 }

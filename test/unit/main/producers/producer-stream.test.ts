@@ -14,7 +14,7 @@ before(() => {
 })
 after(() => clearInterval(alive))
 
-// a writer with rows looks again and again whether the ring has room: also behind a test that failed
+// a writer with rows looks again and again whether the ring has room: also after a test that failed
 const opened: RingParts[] = []
 afterEach(() => {
   for (const { writer } of opened.splice(0)) writer.stopFlush()
@@ -85,7 +85,7 @@ test('chunks arrive byte for byte, each counted once', async (t) => {
   )
 })
 
-test('a row that waits for room is given up when the pass is stopped', async () => {
+test('a row that waits for room is dropped when the pass is stopped', async () => {
   const { parts, stream } = streamInto({ slots: 2, slotBytes: 64 })
   const full = (async () => {
     while (!stream.isStopped) await stream.rows([Buffer.alloc(59)])

@@ -51,7 +51,7 @@ test('a receiver that waits gets much at once without any silence', () => {
   assert.equal(copy.taker.text.length, 21 * 10_000)
 })
 
-test('rows that came in a burst are published in the silence behind it while the receiver is busy', () => {
+test('rows that came in a burst are published in the silence after it while the receiver is busy', () => {
   const copy = started(4)
   copy.land(copyData('one\n'))
   copy.taker.take()
@@ -76,7 +76,7 @@ test('a burst reaches the receiver that is done while another is still busy', ()
   busy.release()
 })
 
-test('a burst that found the ring full is delivered in the silence, once the busy receiver has let go', () => {
+test('a burst that found the ring full is delivered in the silence, once the busy receiver has released its slice', () => {
   const copy = started(2)
   const busy = new SliceTaker(copy.parts)
   copy.land(copyData('one\n'))
@@ -116,7 +116,7 @@ test('a read that lands after a publish in the silence loses nothing, however it
       if (slots === 2) copy.taker.release()
       mock.timers.tick(5)
       assert.equal(copy.parts.writer.sequence, sequence + 1)
-      // the receiver takes what was published and lets go: the slot of the read under way is free for the ring
+      // the receiver takes and releases all slices: the slot of the read under way may be used again
       copy.taker.all()
       copy.land(Buffer.concat([half.subarray(cut), copyData('third row, longer than what is left\n')]))
       mock.timers.tick(5)
@@ -135,7 +135,7 @@ test('an unfinished row alone is not published in the silence', () => {
   assert.equal(copy.taker.take(), false)
 })
 
-test('nothing is published in the silence behind the end of a pass', () => {
+test('nothing is published in the silence after the end of a pass', () => {
   const copy = started(4)
   copy.land(copyData('one\n'))
   copy.taker.take()

@@ -61,7 +61,7 @@ test('copies at the same time have memory of their own', async () => {
   assert.equal(new Set(memories).size, 4)
 })
 
-test('a copy that was given up in the middle, or by a callable that did not let go, keeps its memory', async () => {
+test('a copy that was aborted in the middle, or whose callable did not settle, keeps its memory', async () => {
   const stopped = new NotingProducer(true)
   const held = new NotingProducer()
   for (const from of [stopped, held]) {
@@ -71,7 +71,7 @@ test('a copy that was given up in the middle, or by a callable that did not let 
       to: [
         () => {
           setImmediate(() => controller.abort())
-          // the producer that is not endless has come to its end by then
+          // the producer that is not endless has ended by then
           return from === held ? new Promise<void>(() => undefined) : undefined
         },
       ],
@@ -104,14 +104,22 @@ test('a ring in memory of another knows nothing of it', () => {
   const shape = { slots: 3, slotBytes: 64 * 1024 }
   const before = new Ring(shape)
   before.cells.setCursor(before.ticket().receiver, 5)
-  before.cells.describe(2, 5, 5, true)
+  before.cells.describe(2, 1, 5, 5, 3)
   before.cells.setState(2)
   before.cells.publish(5)
   before.release()
   const { memory, cells } = new Ring(shape)
   assert.equal(memory, before.memory)
   assert.deepEqual(
-    [cells.published(), cells.state(), cells.bytes(2), cells.rows(2), cells.continues(2), cells.cursor(0)],
-    [0, 0, 0, 0, false, 0],
+    [
+      cells.published(),
+      cells.state(),
+      cells.slot(2),
+      cells.bytes(2),
+      cells.rows(2),
+      cells.flags(2),
+      cells.cursor(0),
+    ],
+    [0, 0, 0, 0, 0, 0, 0],
   )
 })

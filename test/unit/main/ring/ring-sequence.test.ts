@@ -30,7 +30,7 @@ for (const [name, edge] of [
       )
       for (const [number, row] of rows.entries()) {
         const laid = stream.rows([row])
-        // the first lets go of each at once, the second holds as many as there can be
+        // the first releases each slice at once, the second holds as many as the ring allows
         takers[0]?.all()
         takers[1]?.take()
         if (number % (slots - 1) === 0) takers[1]?.all()

@@ -10,7 +10,7 @@ test('before the first slice there is nothing', () => {
   assert.deepEqual(totals.before(17), { messages: 0, bytes: 0 })
 })
 
-test('every cursor that lies at most one ring behind tells what its receiver let go of', (t) => {
+test('for every cursor at most one ring before the writer, the totals are those of the released slices', (t) => {
   const slices = fc.array(fc.tuple(fc.nat(50), fc.nat(5000)), { minLength: 1, size: 'max', maxLength: 40 })
   const first = fc.constantFrom(0, 5, 2 ** 31 - 3, 2 ** 32 - 3)
   fc.assert(

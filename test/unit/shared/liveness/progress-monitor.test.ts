@@ -10,16 +10,16 @@ const PROCESS: WaitDiagnosis = {
   backend: { processId: 7, state: 'active', waitEventType: null, waitEvent: null, blockedBy: [] },
 }
 
-/** A watch, what it told, and work that ends when told to. */
+/** A monitor, its reports, and work that ends when the test says so. */
 const watching = (
   diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined> | undefined = () => undefined,
 ) => {
-  const told: Slowness[] = []
+  const reports: Slowness[] = []
   let enough = 0
-  let isTold: () => void = () => undefined
+  let onReports: () => void = () => undefined
   const watch = new ProgressMonitor(SLOW_MS, diagnose, (slowness) => {
-    told.push(slowness)
-    if (told.length === enough) isTold()
+    reports.push(slowness)
+    if (reports.length === enough) onReports()
   })
   let end: () => void = () => undefined
   const work = new Promise<void>((resolve) => {
@@ -29,32 +29,32 @@ const watching = (
     enough = count
     return soon(
       new Promise((resolve) => {
-        isTold = resolve
-        if (told.length >= count) resolve()
+        onReports = resolve
+        if (reports.length >= count) resolve()
       }),
-      `it is told ${count} times`,
+      `there are ${count} reports`,
     )
   }
-  return { watch, told, work, end, times }
+  return { watch, reports, work, end, times }
 }
 
-test('what makes no progress is told of at doubling distances, with what was found out, until it ends', async () => {
-  const { watch, told, work, end, times } = watching(async () => PROCESS)
+test('work that makes no progress is reported at doubling intervals, with its diagnosis, until it ends', async () => {
+  const { watch, reports, work, end, times } = watching(async () => PROCESS)
   const during = watch.during(() => ({ phase: 'start' }), work)
   await times(4)
-  for (const [i, { seconds, ...rest }] of told.entries()) {
+  for (const [i, { seconds, ...rest }] of reports.entries()) {
     assert.deepEqual(rest, { type: 'slow', phase: 'start', ...PROCESS })
     assert.ok(seconds * 1000 >= SLOW_MS * 2 ** i, `${seconds} s at the ${i + 1}th time`)
   }
   end()
   await during
-  const count = told.length
+  const count = reports.length
   await sleep(20 * SLOW_MS)
-  assert.equal(told.length, count)
+  assert.equal(reports.length, count)
 })
 
-test('what moves, or owes no progress, is not told of; what stands still again is, from its last progress', async () => {
-  const { watch, told, work, end, times } = watching()
+test('work that makes progress, or owes none, is not reported; work that stands still again is, from its last progress', async () => {
+  const { watch, reports, work, end, times } = watching()
   let mark: number | undefined = 0
   const moving = setInterval(() => {
     if (mark !== undefined) mark += 1
@@ -65,18 +65,18 @@ test('what moves, or owes no progress, is not told of; what stands still again i
   mark = undefined
   await sleep(5 * SLOW_MS)
   // a machine that stood still itself may have made the moving one slow
-  const before = told.length
+  const before = reports.length
   mark = 0
   const stands = performance.now()
   await times(before + 1)
   // what was before its last progress is not counted
   const elapsed = performance.now() - stands
-  assert.ok((told[before]?.seconds as number) * 1000 <= elapsed, `${told[before]?.seconds} s`)
+  assert.ok((reports[before]?.seconds as number) * 1000 <= elapsed, `${reports[before]?.seconds} s`)
   end()
   await during
 })
 
-test('one whose end is told in another way, or that was stopped, is not told of; one that cannot be asked is', async () => {
+test('an end that is gone, or no longer watched, is not reported; one that cannot be asked about is', async () => {
   const gone = watching(async () => 'gone' as const)
   const stopped = watching()
   const failing = watching(() => Promise.reject(new Error('nobody there')))
@@ -85,9 +85,9 @@ test('one whose end is told in another way, or that was stopped, is not told of;
   )
   stopped.watch.stop()
   await failing.times(1)
-  assert.equal(failing.told[0]?.unasked, 'nobody there')
+  assert.equal(failing.reports[0]?.unasked, 'nobody there')
   await sleep(5 * SLOW_MS)
-  assert.deepEqual([gone.told, stopped.told], [[], []])
+  assert.deepEqual([gone.reports, stopped.reports], [[], []])
   for (const { end } of [gone, stopped, failing]) end()
   await Promise.all(during)
 })

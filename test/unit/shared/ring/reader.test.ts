@@ -39,10 +39,10 @@ test('a slice is one CopyData message in the slot itself', () => {
   assert.ok(slice)
   assert.equal(slice.frame.buffer, parts.ring.buffer)
   assert.equal(Buffer.from(slice.frame).toString('latin1', 0, 5), 'd\0\0\0\x3f')
-  const { sequence, bytes, rows, continues } = slice
+  const { sequence, bytes, rows, continues, continued } = slice
   assert.deepEqual(
-    { sequence, bytes, rows, continues },
-    { sequence: 0, bytes: 59, rows: 1, continues: false },
+    { sequence, bytes, rows, continues, continued },
+    { sequence: 0, bytes: 59, rows: 1, continues: false, continued: false },
   )
 })
 
@@ -72,6 +72,21 @@ test('rewind hands out again what is in flight, and nothing that was released', 
   reader.rewind()
   assert.equal(reader.inFlight, 0)
   assert.deepEqual([reader.next(), reader.next(), reader.next()].map(text), ['one', 'two', undefined])
+})
+
+test('a reader begins at any sequence, with nothing in flight', () => {
+  parts.ring.cells.setCursor(ticket.receiver, 2)
+  const later = new RingReader(ticket, 2)
+  assert.deepEqual([later.inFlight, later.released], [0, 2])
+  assert.equal(text(later.next()), 'two')
+  later.release()
+  assert.equal(later.released, 3)
+  assert.equal(parts.ring.cells.cursor(ticket.receiver), 3)
+})
+
+test('a reader that has handed out more than is published is a fault', () => {
+  const ahead = new RingReader(ticket, 4)
+  assert.throws(() => ahead.next(), /slices before 3 are published, those before 4 handed out/)
 })
 
 test('the state of the stream is what main set, and an unknown one is a fault', () => {

@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test'
 import { ProducerStream } from '../../../../src/main/producers/producer-stream.js'
 import { makeRing } from '../../../../src/main/ring/make-ring.js'
 import { STREAM_STATE } from '../../../../src/shared/ring/cells.js'
-import { RingReader, type RingSlice } from '../../../../src/shared/ring/reader.js'
+import { RingReader } from '../../../../src/shared/ring/reader.js'
+import type { RingSlice } from '../../../../src/shared/ring/slice-reader.js'
 import { Drain } from '../../../../src/shared/runner/drain.js'
 import type { Target } from '../../../../src/shared/runner/target.js'
 
@@ -16,7 +17,7 @@ after(() => clearInterval(alive))
 
 const turn = (): Promise<void> => new Promise(setImmediate)
 
-/** A target that is told by the test when a slice has left; `early` says so from inside `send`. */
+/** A target whose slices leave when the test says so; with `early`, from inside `send`. */
 const drainOf = ({ maxInFlight = 2, early = false } = {}) => {
   const parts = makeRing({ slots: 8, slotBytes: 64 }, () => undefined)
   parts.gate.take(1000)
@@ -118,7 +119,7 @@ test('a stopped drain that waits for slices settles at once', async () => {
   assert.equal(await run, 'stopped')
 })
 
-test('a slice that could not be sent is not released, nor are those behind it', async () => {
+test('a slice that could not be sent is not released, nor are those after it', async () => {
   const { drain, rows, left, reader, sending } = drainOf({ maxInFlight: 3 })
   await rows('a', 'b', 'c')
   const run = drain.run()
@@ -127,7 +128,7 @@ test('a slice that could not be sent is not released, nor are those behind it', 
   left(error)
   await assert.rejects(run, error)
   assert.equal(reader.released, 1)
-  // the write behind it leaves all the same, too late to count
+  // the next write leaves all the same, too late to count
   sending.shift()?.sent()
   assert.equal(reader.released, 1)
   assert.equal(reader.inFlight, 2)

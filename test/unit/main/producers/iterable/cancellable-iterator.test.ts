@@ -23,7 +23,7 @@ import { until } from '../../../../support/story.js'
 
 const DEADLINES = { abort: 60_000 }
 
-/** A source that gives one row and falls silent, and whether it was let go of. */
+/** A source that gives one row and falls silent, and whether it was cancelled. */
 interface Silent {
   readonly source: IteratorSource
   readonly isLeft: () => boolean
@@ -151,7 +151,7 @@ for (const make of [silentReadable, silentWebStream, iteratorWithReturn, silentR
   })
 }
 
-test('what a function gives after the copy was given up is let go of', async () => {
+test('what a function returns after the copy was aborted is cancelled', async () => {
   const { source, isLeft } = silentReadable()
   let give: () => void = () => undefined
   const given = new Promise<Readable>((resolve) => {

@@ -35,7 +35,6 @@ test('a copy that is given up anywhere in its rows drops the rest and stays in s
       giveUp(copy)
       copy.land(Buffer.concat([wire.subarray(cut), end]))
       assert.equal(others(copy), expected(copyOutResponse(), notice, end))
-      assert.equal(copy.parts.deframer.midFrame, false)
       assert.equal(copy.parts.writer.sequence, sequence)
     }
   }
@@ -75,7 +74,6 @@ for (const by of ['landed', 'chunk'] as const) {
     else copy.land(rest)
     const notices = Array.from({ length: 20 }, () => notice)
     assert.equal(others(copy), expected(copyOutResponse(), ...notices, cancelled))
-    assert.equal(copy.parts.deframer.midFrame, false)
   })
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CopyOutIntake } from '../../../../../src/main/producers/statement/copy-out-intake.js'
+import { WasmDeframer } from '../../../../../src/main/ring/deframer.js'
 import { makeRing } from '../../../../../src/main/ring/make-ring.js'
 import { HEADER_BYTES } from '../../../../../src/shared/ring/layout.js'
 import { RingReader } from '../../../../../src/shared/ring/reader.js'
@@ -11,7 +12,7 @@ test('memory for the next read lies apart from where held bytes are going, when 
   const ticket = parts.ring.ticket()
   parts.gate.add(ticket.receiver, 0)
   const reader = new RingReader(ticket, 0)
-  const intake = new CopyOutIntake(parts.ring, parts.deframer, () => undefined)
+  const intake = new CopyOutIntake(parts.ring, new WasmDeframer(parts.ring.memory))
   intake.expect(parts.writer)
   const rows = Array.from({ length: 20 }, (_, i) => Buffer.from(`row ${String(i).padStart(15, '0')}\n`))
   intake.chunk(copyOutResponse())

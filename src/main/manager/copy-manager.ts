@@ -1,34 +1,25 @@
 import { EventEmitter } from 'node:events'
-import type { CopyError, ReceiverFault } from '../../shared/errors/errors.js'
-import type { Slowness } from '../../shared/liveness/slowness.js'
-import type { ReceiverEvent } from '../../shared/messages/messages.js'
-import type { ServerEvent } from '../../shared/session/server-events.js'
+import type { CopyError } from '../../shared/errors/errors.js'
 import { refuseSameClient } from '../clients/client-session.js'
-import { CopyCoordinator } from '../coordinator/copy-coordinator.js'
-import { requireNew } from '../coordinator/copy-state.js'
+import type { CopyCoordinator } from '../coordinator/copy-coordinator.js'
+import { EventCount } from '../coordinator/event-count.js'
+import { makeCoordinator } from '../coordinator/make-coordinator.js'
 import type { Cycle } from '../coordinator/passes.js'
 import { type CopyManagerOptions, checkOptions } from '../options/copy-options.js'
 import type { RetryOptions } from '../options/retry-options.js'
 import type { Producer } from '../producers/producer.js'
 import type { Receiver } from '../receivers/receiver.js'
 import { Diagnostics } from './diagnostics.js'
-import { type CopyResult, type CopyStats, type Outcome, outcomeOf, statsOf } from './outcome.js'
-import { RetryPolicy } from './retry.js'
+import type { CopyManagerEvents } from './events.js'
+import { Observers } from './observers.js'
+import { type CopyResult, type CopyStats, type Outcome, outcomeOf, resultOf, statsOf } from './outcome.js'
+import { type FaultPolicy, RunLoop } from './run-loop.js'
 
-/** What to do about a receiver's fault in `run()` and `copy()`. */
-export type OnFault =
-  | 'abort'
-  | 'isolate'
-  | ((fault: ReceiverFault<Receiver>, manager: CopyManager) => void | Promise<void>)
-
-/** What the event bears: what the server sent or what is slow, and the receiver's name, or undefined for the producer. */
-export interface CopyManagerEvents {
-  notice: [event: Extract<ServerEvent, { type: 'notice' }>, receiver: string | undefined]
-  notification: [event: Extract<ServerEvent, { type: 'notification' }>, receiver: string | undefined]
-  parameter: [event: Extract<ServerEvent, { type: 'parameter' }>, receiver: string | undefined]
-  /** It makes no progress, for longer than `deadlines.slow`: told then, and whenever that has taken twice as long. */
-  slow: [event: Slowness, receiver: string | undefined]
-}
+/**
+ * What `run()` and `copy()` do about a receiver's fault. `abort`: the copy ends. `isolate`: the others go on. Or a
+ * function, which may reconcile.
+ */
+export type OnFault = FaultPolicy<CopyManager>
 
 /**
  * Moves one producer's rows to many receivers. `open()` it, iterate it to the end, and `close()` it; or let `run()` do
@@ -39,9 +30,11 @@ export interface CopyManagerEvents {
  */
 export class CopyManager extends EventEmitter<CopyManagerEvents> implements AsyncIterableIterator<Cycle> {
   readonly producer: Producer
-  /** Receivers that are taking part: faulted ones leave it. Live. */
+  /** Receivers that are taking part: a faulted receiver leaves the set, until it is reconciled. Live. */
   readonly receivers: ReadonlySet<Receiver>
-  readonly #course: CopyCoordinator
+  /** As in CopyResult: they changed nothing of the outcomes. Live. */
+  readonly warnings: readonly CopyError[]
+  readonly #coordinator: CopyCoordinator
   #turn: Promise<unknown> = Promise.resolve()
 
   /** @throws CopyError COPY_OPTION for illegal options */
@@ -49,29 +42,18 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     super()
     refuseSameClient([producer, ...receivers])
     this.producer = producer
-    const takingPart = new Set(receivers)
-    const diagnostics = new Diagnostics<CopyManager>()
-    this.receivers = takingPart
-    this.#course = new CopyCoordinator(producer, receivers, checkOptions(options), {
-      event: (event, receiver) => this.#tell(event, receiver),
-      begun: () => diagnostics.started(this),
-      passing: (pass) => diagnostics.passed(pass, this.#course.group.handles),
-      failed: (error) => diagnostics.failed(undefined, error),
-      reconciled: (receiver, from) => diagnostics.reconciled(receiver, from),
-      ended: (reason) => diagnostics.ended(reason, () => this.#result()),
-      changed: (handle) => {
-        const { receiver, state } = handle
-        diagnostics.changed(handle)
-        if (state === 'faulted' || state === 'dropped') takingPart.delete(receiver)
-        else if (
-          state === 'opening' ||
-          state === 'waiting' ||
-          state === 'receiving' ||
-          state === 'completing'
-        ) {
-          takingPart.add(receiver)
-        }
-      },
+    const eventCount = new EventCount()
+    const diagnostics = new Diagnostics<CopyManager>(this, () => this.#result())
+    const observer = new Observers(receivers, this, diagnostics, eventCount)
+    this.receivers = observer.receivers
+    this.warnings = observer.warnings
+    this.#coordinator = makeCoordinator({
+      producer,
+      receivers,
+      options: checkOptions(options),
+      observer,
+      eventCount,
+      warnings: observer.warnings,
     })
   }
 
@@ -81,7 +63,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
    * @throws CopyAborted when the signal has fired
    */
   open(): Promise<void> {
-    return this.#course.open()
+    return this.#coordinator.open()
   }
 
   [Symbol.asyncIterator](): this {
@@ -95,7 +77,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
    * @throws CopyAborted when the signal fired
    */
   next(): Promise<IteratorResult<Cycle, undefined>> {
-    const turn = this.#turn.then(() => this.#course.cycle())
+    const turn = this.#turn.then(() => this.#coordinator.next())
     this.#turn = turn.catch(() => undefined)
     return turn.then((value) => (value === undefined ? { done: true, value } : { done: false, value }))
   }
@@ -116,27 +98,8 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
   async run(
     options: { readonly onFault?: OnFault; readonly retry?: RetryOptions } = {},
   ): Promise<CopyResult> {
-    const { onFault = 'abort' } = options
-    const course = this.#course
-    // not by open() below: what somebody else has begun is not ours to end
-    requireNew(course.phase, 'run')
-    const retrying = new RetryPolicy(course, this.producer, options.retry, onFault === 'abort')
-    if (onFault === 'abort') course.commitHow = 'one-by-one'
-    try {
-      await course.open()
-      for (;;) {
-        try {
-          while (!(await this.next()).done);
-          return this.#result()
-        } catch (error) {
-          if (error !== course.lastFault) throw error
-          const fault = await retrying.take(error as ReceiverFault<Receiver>)
-          if (fault !== undefined) await this.#decide(fault, onFault)
-        }
-      }
-    } finally {
-      await course.end('the copy was aborted')
-    }
+    await new RunLoop<CopyManager>(this, this.#coordinator, options.onFault ?? 'abort', options.retry).run()
+    return this.#result()
   }
 
   /**
@@ -148,7 +111,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
    *   data (`cursor`), a producer that cannot run again (`start`), a copy that is over
    */
   reconcile(receiver: Receiver, options: { readonly from?: 'cursor' | 'start' } = {}): Promise<void> {
-    return this.#course.reconcile(receiver, options.from ?? 'cursor')
+    return this.#coordinator.reconcile(receiver, options.from ?? 'cursor')
   }
 
   /**
@@ -156,85 +119,37 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
    * @throws CopyError COPY_STATE when the copy is over, or its producer cannot run again
    */
   attach(receiver: Receiver): void {
-    refuseSameClient([
-      this.producer,
-      ...this.#course.group.handles.map((handle) => handle.receiver),
-      receiver,
-    ])
-    this.#course.attach(receiver)
+    const others = this.#coordinator.receivers.map((view) => view.receiver)
+    refuseSameClient([this.producer, ...others, receiver])
+    this.#coordinator.attach(receiver)
   }
 
-  /** Ends the copy and lets go of everything. Before `done` that is an abort. @throws CopyAborted then */
+  /** Ends the copy and releases everything. Before `done` that is an abort. @throws CopyAborted then */
   async close(): Promise<void> {
-    const { phase } = this.#course
-    await this.#course.end('the copy was aborted')
-    if (phase === 'opening' || phase === 'open') {
-      throw this.#course.shutdown.aborted('the copy was closed before its end')
+    const { state } = this.#coordinator
+    if (state === 'opening' || state === 'open') {
+      await this.#coordinator.abort('the copy was closed before its end')
     }
+    await this.#coordinator.close('the copy was aborted')
   }
 
-  /** Ends the copy and lets go of everything, without an error, so that it hides none. */
+  /** Ends the copy and releases everything, without an error that would hide another one. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#course.end('the copy was aborted')
+    return this.#coordinator.close('the copy was aborted')
   }
 
-  /** How far everybody is: cheap, at any time. */
+  /** How far every receiver is. Cheap; callable at any time. */
   stats(): CopyStats {
-    const { group, passes, clock } = this.#course
-    return statsOf(group.handles, passes.number, passes.totals, passes.first, clock.seconds)
+    return statsOf(this.#coordinator.receivers, this.#coordinator.progress)
   }
 
-  /** What became of each receiver, in the order they were given. */
+  /** The outcome of each receiver, in the order in which the caller gave them. */
   get outcomes(): readonly Outcome[] {
-    return this.#course.group.handles.map(outcomeOf)
-  }
-
-  /** As in CopyResult: they changed nothing of the outcomes. */
-  get warnings(): readonly CopyError[] {
-    return this.#course.shutdown.warnings
-  }
-
-  async #decide(fault: ReceiverFault<Receiver>, onFault: OnFault): Promise<void> {
-    if (onFault === 'isolate') return
-    if (onFault === 'abort') {
-      await this.#course.end('another receiver failed')
-      throw this.#course.shutdown.failed(fault)
-    }
-    try {
-      await Promise.race([onFault(fault, this), this.#course.ended])
-    } catch (cause) {
-      await this.#course.end('the copy was aborted')
-      throw this.#course.shutdown.aborted('onFault threw', { cause })
-    }
-    await this.#course.refuseEnded()
-  }
-
-  #tell(event: ReceiverEvent, receiver: string | undefined): void {
-    switch (event.type) {
-      case 'notice':
-        this.emit('notice', event, receiver)
-        break
-      case 'notification':
-        this.emit('notification', event, receiver)
-        break
-      case 'parameter':
-        this.emit('parameter', event, receiver)
-        break
-      case 'slow':
-        this.emit('slow', event, receiver)
-        break
-      default:
-        throw new TypeError(`unknown event ${JSON.stringify(event satisfies never)}`)
-    }
+    const coordinator = this.#coordinator
+    return coordinator.receivers.map((view) => outcomeOf(view, coordinator.retriesOf(view.receiver)))
   }
 
   #result(): CopyResult {
-    const { passes, clock } = this.#course
-    const { seconds, openSeconds } = clock
-    const { messages, bytes, end } = passes.first
-    const receivers = this.outcomes
-    const rows = end?.rows ?? receivers.find((outcome) => outcome.rows !== undefined)?.rows
-    const { warnings } = this
-    return { messages, bytes, ...(rows !== undefined && { rows }), seconds, openSeconds, receivers, warnings }
+    return resultOf(this.outcomes, this.#coordinator.progress, this.warnings)
   }
 }

@@ -1,7 +1,7 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { CopyError } from '../../shared/errors/errors.js'
 import type { AbortReason } from '../../shared/messages/messages.js'
-import type { ReceiverHandle } from '../handles/receiver-handle.js'
+import type { ReceiverView } from '../handles/copy-observer.js'
 import type { ReceiverState } from '../handles/receiver-state.js'
 import type { CopyResult } from './outcome.js'
 
@@ -77,45 +77,50 @@ const ENDS: { readonly [R in AbortReason]?: 'done' | 'aborted' } = {
 
 let copies = 0
 
-/** What a message tells of the manager of its copy. */
-interface Managed {
+/** What messages say of the manager of their copy. */
+export interface Managed {
   readonly producer: { readonly name: string }
-  readonly outcomes: readonly { readonly name: string }[]
+  readonly outcomes: readonly { readonly name: string; readonly state: ReceiverState }[]
 }
 
-/** Publishes what happens to one copy, of a manager of type `M`. */
+/** Publishes what happens in one copy, of a manager of type `M`. */
 export class Diagnostics<M extends Managed> {
+  readonly #manager: M
+  readonly #result: () => CopyResult
   #copy = 0
   #fault: CopyError | undefined
 
+  /** @param result called at the end, where somebody listens */
+  constructor(manager: M, result: () => CopyResult) {
+    this.#manager = manager
+    this.#result = result
+  }
+
   /** The copy begins: it gets its number. */
-  started(manager: M): void {
+  begun(): void {
     copies += 1
     this.#copy = copies
     this.#publish('copyman:start', () => ({
-      manager,
-      source: manager.producer.name,
-      receivers: manager.outcomes.map(({ name }) => name),
+      manager: this.#manager,
+      source: this.#manager.producer.name,
+      receivers: this.#manager.outcomes.map(({ name }) => name),
     }))
   }
 
-  /** @param handles all receivers of the copy, those that take part begun already */
-  passed(pass: number, handles: readonly ReceiverHandle[]): void {
+  /** A pass is about to begin; the receivers that take part have begun already. */
+  passStarted(pass: number): void {
     this.#publish('copyman:pass', () => ({
       pass,
-      receivers: handles.filter(({ state }) => JOINED.includes(state)).map(({ name }) => name),
+      receivers: this.#manager.outcomes.filter(({ state }) => JOINED.includes(state)).map(({ name }) => name),
     }))
   }
 
-  /** A receiver's state changed. */
-  changed(handle: ReceiverHandle): void {
-    const { name, state, fault } = handle
+  receiverChanged({ name, state, fault, completion, subscription, timer }: ReceiverView): void {
     if (state === 'faulted' && fault !== undefined) this.failed(name, fault)
     if (state !== 'committed') return
     this.#publish('copyman:commit', () => {
-      const { completion, subscription: participation } = handle
-      const { progress, seconds } = participation
-      return { receiver: name, rows: completion?.rows, bytes: progress.bytes, seconds }
+      const { progress } = subscription
+      return { receiver: name, rows: completion?.rows, bytes: progress.bytes, seconds: timer.seconds }
     })
   }
 
@@ -129,12 +134,12 @@ export class Diagnostics<M extends Managed> {
     this.#publish('copyman:reconcile', () => ({ receiver, from }))
   }
 
-  ended(reason: AbortReason, result: () => CopyResult): void {
+  ended(reason: AbortReason): void {
     // a manager that was closed before it was opened
     if (this.#copy === 0) return
     const end: CopyMessages<M>['copyman:end']['end'] = ENDS[reason] ?? 'failed'
     const error = end === 'failed' ? this.#fault : undefined
-    this.#publish('copyman:end', () => ({ end, error, result: result() }))
+    this.#publish('copyman:end', () => ({ end, error, result: this.#result() }))
   }
 
   #publish<N extends Name>(name: N, body: () => Body<M, N>): void {

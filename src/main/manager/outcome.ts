@@ -1,7 +1,7 @@
 import type { CopyError } from '../../shared/errors/errors.js'
-import type { ReceiverHandle } from '../handles/receiver-handle.js'
+import type { CopyProgress } from '../coordinator/copy-progress.js'
+import type { ReceiverView } from '../handles/copy-observer.js'
 import type { ReceiverState } from '../handles/receiver-state.js'
-import type { Moved } from '../ring/slice-totals.js'
 
 /** What became of one receiver. */
 export interface Outcome {
@@ -60,35 +60,35 @@ export interface CopyStats {
   readonly receivers: readonly ReceiverStats[]
 }
 
-export const outcomeOf = (handle: ReceiverHandle): Outcome => ({
-  name: handle.name,
-  state: handle.state,
-  ...(handle.completion?.rows !== undefined && { rows: handle.completion.rows }),
-  bytes: handle.subscription.progress.bytes,
-  seconds: handle.subscription.seconds,
-  passes: handle.subscription.passes,
-  retries: handle.subscription.retries,
-  ...(handle.fault !== undefined && { fault: handle.fault }),
+/** @param retries how often `retry` reconciled it from the start */
+export const outcomeOf = (receiver: ReceiverView, retries: number): Outcome => ({
+  name: receiver.name,
+  state: receiver.state,
+  ...(receiver.completion?.rows !== undefined && { rows: receiver.completion.rows }),
+  bytes: receiver.subscription.progress.bytes,
+  seconds: receiver.timer.seconds,
+  passes: receiver.timer.passes,
+  retries,
+  ...(receiver.fault !== undefined && { fault: receiver.fault }),
 })
 
-/** @param first what the first pass moved: what a receiver that is done has, whatever pass is under way */
-export const statsOf = (
-  handles: readonly ReceiverHandle[],
-  pass: number,
-  totals: Moved,
-  first: Moved,
-  seconds: number,
-): CopyStats => {
-  const receivers = handles.map((handle) => {
-    const { messages, bytes } = handle.subscription.progress
-    const due = handle.completion === undefined ? totals : first
-    return {
-      name: handle.name,
-      state: handle.state,
-      messages,
-      bytes,
-      lagBytes: Math.max(0, due.bytes - bytes),
-    }
+export const statsOf = (receivers: readonly ReceiverView[], progress: CopyProgress): CopyStats => {
+  const { pass, totals, first, seconds } = progress
+  const stats = receivers.map(({ name, state, completion, subscription }) => {
+    const { messages, bytes } = subscription.progress
+    // a receiver that is complete has what the first pass moved, whatever pass is under way
+    const due = completion === undefined ? totals : first
+    return { name, state, messages, bytes, lagBytes: Math.max(0, due.bytes - bytes) }
   })
-  return { pass, messages: totals.messages, bytes: totals.bytes, seconds, receivers }
+  return { pass, messages: totals.messages, bytes: totals.bytes, seconds, receivers: stats }
+}
+
+export const resultOf = (
+  receivers: readonly Outcome[],
+  { first, seconds, openSeconds }: CopyProgress,
+  warnings: readonly CopyError[],
+): CopyResult => {
+  const { messages, bytes, end } = first
+  const rows = end?.rows ?? receivers.find((outcome) => outcome.rows !== undefined)?.rows
+  return { messages, bytes, ...(rows !== undefined && { rows }), seconds, openSeconds, receivers, warnings }
 }

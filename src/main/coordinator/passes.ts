@@ -53,7 +53,7 @@ export class Passes {
     return this.#pass?.end
   }
 
-  /** Whether the last pass is over and no further one is prepared: a late report of its end does not end that one. */
+  /** Whether the last pass is over and no further pass is prepared, which a late report would end before its time. */
   get isOver(): boolean {
     return this.end !== undefined && !this.isPrepared
   }
@@ -125,7 +125,7 @@ export class Passes {
 
   /** Nothing can touch the ring any more: another copy may have its memory. */
   release(): void {
-    // a producer that was stopped in the middle of a pass may still hold a view of the ring's memory
+    // a producer that was stopped in the middle of a pass may still have rows to write into the ring
     if (this.end !== undefined) this.#parts.ring.release()
   }
 

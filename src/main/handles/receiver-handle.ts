@@ -139,7 +139,7 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
     })
   }
 
-  /** The copy is aborted: gives up what it began, by force when that takes too long. */
+  /** The copy is aborted: rolls back and releases everything, by force when that takes too long. */
   abort(reason: AbortReason, deadlineMs: number): Promise<void> {
     const end = this.completion === undefined ? 'aborted' : 'rolled-back'
     return this.#releases.add(async () => {

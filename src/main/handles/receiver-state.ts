@@ -50,7 +50,7 @@ export type HandleState =
 
 export type StateName = HandleState['name']
 
-/** The states of a receiver that is no longer part of the copy, but for `committed` and `in-doubt`. */
+/** How a receiver ends whose data does not count. */
 export type EndState = 'dropped' | 'aborted' | 'rolled-back'
 
 /** What a state means, whatever else is known of the receiver. */

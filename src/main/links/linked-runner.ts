@@ -19,7 +19,7 @@ export class LinkedRunner {
     return this.#link !== undefined
   }
 
-  /** Whether it works on a pass, and was not told to abort that. */
+  /** Whether it takes part in a pass, and was not told to abort. */
   get isActive(): boolean {
     return this.#isHolding && this.#answerAbort === undefined
   }
@@ -53,7 +53,7 @@ export class LinkedRunner {
   }
 
   /**
-   * Tells the runner to give up what it began, and kills it when it does not answer in time.
+   * Tells the runner to abort what it began, and kills it when it does not answer in time.
    * @returns whether nothing of it can touch the ring any more: false for a thread in a call that blocks, which exits
    *   when that call returns
    */

@@ -22,17 +22,17 @@ import { type FaultPolicy, RunLoop } from './run-loop.js'
 export type OnFault = FaultPolicy<CopyManager>
 
 /**
- * Moves one producer's rows to many receivers. `open()` it, iterate it to the end, and `close()` it; or let `run()` do
- * all three. The loop is the clock: a caller that stops asking stops the copy, at most one ring ahead.
+ * Moves the rows of one producer to many receivers. Call `open()`, iterate to the end, and call `close()`; or let `run()`
+ * do all three. The caller's loop sets the pace: when it stops calling `next()`, the copy stops at most one ring later.
  *
- * When `next()` rejects with a ReceiverFault the copy is not over: iterate on, and the faulted receivers are dropped.
- * `next()` says `done` only when every receiver is final.
+ * When `next()` rejects with a ReceiverFault, the copy is not over: iterate on, and the faulted receivers are dropped.
+ * `next()` returns `done` only when every receiver is final.
  */
 export class CopyManager extends EventEmitter<CopyManagerEvents> implements AsyncIterableIterator<Cycle> {
   readonly producer: Producer
   /** Receivers that are taking part: a faulted receiver leaves the set, until it is reconciled. Live. */
   readonly receivers: ReadonlySet<Receiver>
-  /** As in CopyResult: they changed nothing of the outcomes. Live. */
+  /** As in CopyResult: failures that did not change the outcomes. Live. */
   readonly warnings: readonly CopyError[]
   readonly #coordinator: CopyCoordinator
   #turn: Promise<unknown> = Promise.resolve()
@@ -59,7 +59,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
 
   /**
    * Connects everything and starts the copy at both ends.
-   * @throws CopyFailed when the producer cannot start; receivers that cannot are faults of the first cycle
+   * @throws CopyFailed when the producer cannot start; a receiver that cannot start is a fault of the first cycle
    * @throws CopyAborted when the signal has fired
    */
   open(): Promise<void> {
@@ -71,8 +71,8 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
   }
 
   /**
-   * What was moved since the last turn, waiting until there is something; `done` when every receiver is final.
-   * @throws ReceiverFault once for each cycle in which receivers faulted; call again to go on without them
+   * Waits until something was moved since the last turn, and returns it; `done` when every receiver is final.
+   * @throws ReceiverFault once for each cycle in which receivers faulted; call `next()` again to go on without them
    * @throws CopyFailed when the producer failed, or no receiver is left
    * @throws CopyAborted when the signal fired
    */
@@ -82,17 +82,17 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     return turn.then((value) => (value === undefined ? { done: true, value } : { done: false, value }))
   }
 
-  /** Called when the loop is left early: aborts the copy. @throws CopyAborted */
+  /** `for await` calls this when its body leaves the loop early. Aborts the copy. @throws CopyAborted */
   async return(): Promise<IteratorResult<Cycle, undefined>> {
     await this.close()
     return { done: true, value: undefined }
   }
 
   /**
-   * Does the whole copy.
-   * @param options.onFault `abort` unless given: a receiver's fault ends the copy, and nothing is loaded anywhere
-   * @param options.retry takes back by itself what may heal by itself; `onFault` decides about what is left. Under
-   *   `abort` nothing is retried once a fault has come that cannot be
+   * Runs the whole copy: opens it, iterates to the end, and closes it.
+   * @param options.onFault default: `abort`, a receiver's fault ends the copy, and nothing is loaded anywhere
+   * @param options.retry reconciles receivers from the start after transient faults; `onFault` decides about all other
+   *   faults. Under `abort`, one fault that cannot be retried ends all retries. Default: no retry
    * @throws CopyFailed, CopyAborted; CopyError COPY_OPTION for an illegal `retry`
    */
   async run(
@@ -103,19 +103,20 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
   }
 
   /**
-   * Takes a faulted receiver back; call it before the next turn of the loop, or the receiver is dropped. `cursor`,
-   * unless given: it goes on where it stood: a callable gets the slice it threw on again, a connection that stalled
-   * goes on behind what it was handed. `start`: it gives up what it did and takes part in a further pass over the same
-   * data, together with all others that wait for one. Resolves when accepted, before that pass.
-   * @throws CopyError COPY_STATE when that cannot be: no fault, a connection that is gone or a server that refused the
-   *   data (`cursor`), a producer that cannot run again (`start`), a copy that is over
+   * Takes a faulted receiver back. Call it before the next turn of the loop, which drops the receiver otherwise.
+   * `cursor`: the receiver goes on where it stopped; a callable gets again the slice on which it threw, and a stalled
+   * connection goes on after the slices that it was handed. `start`: the receiver rolls back, and joins a further pass
+   * over the same data, together with all others that wait for a pass. Default: `cursor`. Resolves when the reconcile is
+   * accepted, before that pass.
+   * @throws CopyError COPY_STATE when it is not possible: no fault; a lost connection or refused data (`cursor`); a
+   *   producer that cannot run again, or a COMMIT in doubt (`start`); a copy that is over
    */
   reconcile(receiver: Receiver, options: { readonly from?: 'cursor' | 'start' } = {}): Promise<void> {
     return this.#coordinator.reconcile(receiver, options.from ?? 'cursor')
   }
 
   /**
-   * One more receiver for a copy under way: it is fed by a further pass over the same data.
+   * Adds a receiver to a copy under way: a further pass over the same data feeds it.
    * @throws CopyError COPY_STATE when the copy is over, or its producer cannot run again
    */
   attach(receiver: Receiver): void {
@@ -124,7 +125,7 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     this.#coordinator.attach(receiver)
   }
 
-  /** Ends the copy and releases everything. Before `done` that is an abort. @throws CopyAborted then */
+  /** Ends the copy and releases everything. Before `done` this is an abort. @throws CopyAborted for an abort */
   async close(): Promise<void> {
     const { state } = this.#coordinator
     if (state === 'opening' || state === 'open') {

@@ -3,40 +3,40 @@ import type { CopyProgress } from '../coordinator/copy-progress.js'
 import type { ReceiverView } from '../handles/copy-observer.js'
 import type { ReceiverState } from '../handles/receiver-state.js'
 
-/** What became of one receiver. */
+/** The outcome of one receiver. */
 export interface Outcome {
   readonly name: string
   readonly state: ReceiverState
-  /** Rows by the receiver's own count; undefined where it has none, or did not get that far. */
+  /** Rows by the receiver's own count; undefined for one that does not count, or did not get that far. */
   readonly rows?: number
-  /** Payload bytes that it has let go of. */
+  /** Payload bytes that it has released, in its last pass. */
   readonly bytes: number
-  /** From the begin of its pass to its completion. */
+  /** From the begin of its pass to its completion; 0 for one that never completed. */
   readonly seconds: number
-  /** Passes that it took part in: more than one after a reconcile from the start. */
+  /** Passes that it took part in: more than 1 after a reconcile from the start. */
   readonly passes: number
   /** How often `retry` reconciled it from the start. */
   readonly retries: number
   readonly fault?: CopyError
 }
 
-/** What a copy came to. */
+/** The result of a copy. */
 export interface CopyResult {
   /** CopyData messages of one pass, as PostgreSQL sends them. */
   readonly messages: number
-  /** Rows by the producer's command tag, else by the first receiver's; undefined where nobody counts. */
+  /** Rows by the producer's command tag, else by the first receiver that counts; undefined where none does. */
   readonly rows?: number
   /** Payload bytes of one pass, without framing. */
   readonly bytes: number
   /** From the producer's first slice to the last completion. */
   readonly seconds: number
-  /** Connecting, starting threads, COPY started at both ends. */
+  /** Connecting, starting threads, and starting COPY at both ends. */
   readonly openSeconds: number
-  /** In the order the receivers were given. */
+  /** In the order in which the caller gave the receivers. */
   readonly receivers: readonly Outcome[]
   /**
-   * What failed while letting go, such as the producer's own `close()`: what was committed stays committed. And for each
-   * COMMIT whose answer was lost, of which the server says that it is done, an error of the phase `commit`.
+   * What failed while the copy released its resources, e.g. in the producer's own `close()`: all commits stand. And an
+   * error of the phase `commit` for each COMMIT whose answer was lost and that, as the server said when asked, was done.
    */
   readonly warnings: readonly CopyError[]
 }
@@ -47,7 +47,7 @@ export interface ReceiverStats {
   readonly state: ReceiverState
   readonly messages: number
   readonly bytes: number
-  /** Bytes that are published and that it has not let go of. */
+  /** Bytes that are published and that it has not released. */
   readonly lagBytes: number
 }
 
@@ -55,7 +55,7 @@ export interface CopyStats {
   readonly pass: number
   readonly messages: number
   readonly bytes: number
-  /** Since the first slice. */
+  /** From the first slice until now, or until the end. */
   readonly seconds: number
   readonly receivers: readonly ReceiverStats[]
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { CopyError } from '../../shared/errors/errors.js'
+import type { CopyError, ReceiverFault } from '../../shared/errors/errors.js'
 import { refuseSameClient } from '../clients/client-session.js'
 import type { CopyCoordinator } from '../coordinator/copy-coordinator.js'
 import { EventCount } from '../coordinator/event-count.js'
@@ -13,13 +13,16 @@ import { Diagnostics } from './diagnostics.js'
 import type { CopyManagerEvents } from './events.js'
 import { Observers } from './observers.js'
 import { type CopyResult, type CopyStats, type Outcome, outcomeOf, resultOf, statsOf } from './outcome.js'
-import { type FaultPolicy, RunLoop } from './run-loop.js'
+import { RunLoop } from './run-loop.js'
 
 /**
  * What `run()` and `copy()` do about a receiver's fault. `abort`: the copy ends. `isolate`: the others go on. Or a
  * function, which may reconcile.
  */
-export type OnFault = FaultPolicy<CopyManager>
+export type OnFault =
+  | 'abort'
+  | 'isolate'
+  | ((fault: ReceiverFault<Receiver>, manager: CopyManager) => void | Promise<void>)
 
 /**
  * Moves the rows of one producer to many receivers. Call `open()`, iterate to the end, and call `close()`; or let `run()`

@@ -7,20 +7,20 @@ import type { Producer } from '../producers/producer.js'
 import type { Receiver } from '../receivers/receiver.js'
 import { RetryPolicy } from './retry.js'
 
-/** What to do about a receiver's fault, in the copy of a manager of type `M`. */
-export type FaultPolicy<M> =
+/** As OnFault, for a manager of type `M`: an import of CopyManager would be a circle. */
+type FaultPolicy<M> =
   | 'abort'
   | 'isolate'
   | ((fault: ReceiverFault<Receiver>, manager: M) => void | Promise<void>)
 
 /** What the loop needs of a manager. */
-interface Iterable {
+interface Iterated {
   readonly producer: Producer
   next(): Promise<IteratorResult<unknown, undefined>>
 }
 
 /** Runs the whole copy of a manager: opens it, iterates to its end, and decides about each fault. */
-export class RunLoop<M extends Iterable> {
+export class RunLoop<M extends Iterated> {
   readonly #manager: M
   readonly #coordinator: CopyCoordinator
   readonly #onFault: FaultPolicy<M>

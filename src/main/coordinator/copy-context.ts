@@ -12,7 +12,7 @@ export const contextOf = ({ deadlines, session }: CheckedOptions): ReceiverConte
 }
 
 /** How long a receiver may make no progress. */
-export const patienceOf = ({ deadlines }: CheckedOptions): Pick<PassStart, 'stallMs' | 'slowMs'> => ({
+export const progressLimitsOf = ({ deadlines }: CheckedOptions): Pick<PassStart, 'stallMs' | 'slowMs'> => ({
   stallMs: deadlines.stall,
   slowMs: deadlines.slow,
 })

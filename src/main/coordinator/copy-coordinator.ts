@@ -8,7 +8,7 @@ import type { Receiver } from '../receivers/receiver.js'
 import { compareRows } from './commit-barrier.js'
 import { type CommitStrategy, together } from './commit-strategy.js'
 import type { CoordinatorParts } from './coordinator-parts.js'
-import { contextOf, patienceOf } from './copy-context.js'
+import { contextOf, progressLimitsOf } from './copy-context.js'
 import { type CopyProgress, progressOf } from './copy-progress.js'
 import { type CopyState, requireNew, requireOpen } from './copy-state.js'
 import { watchLag } from './lag-watch.js'
@@ -187,7 +187,7 @@ export class CopyCoordinator {
 
   #preparePass(): PassStart {
     const { number, firstSequence } = this.#parts.passes.prepare()
-    return { pass: number, sequence: firstSequence, ...patienceOf(this.#parts.options) }
+    return { pass: number, sequence: firstSequence, ...progressLimitsOf(this.#parts.options) }
   }
 
   /** Lets waiting receivers join the next pass, which runs when one has joined: a server may still be restarting. */

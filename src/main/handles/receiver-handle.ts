@@ -122,7 +122,7 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
       this.#enter({ name: 'waiting' })
       return this.#restart(deadlineMs)
     }
-    guards.requireResumable(this.name, this.#state)
+    guards.requireResumable(this.name, this.#state, this.#runner.isActive)
     this.#enterReceiving()
     this.#runner.send({ type: 'reconcile' })
     return Promise.resolve()
@@ -131,6 +131,7 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
   /** The copy goes on without it after its fault. */
   drop(deadlineMs: number): Promise<void> {
     return this.#releases.add(async () => {
+      if (this.state !== 'faulted') return
       const isReleased = await this.#releases.release('dropped after a fault', deadlineMs)
       // reconciled from the start meanwhile
       if (this.state !== 'faulted') return
@@ -195,13 +196,8 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
   }
 
   #fault(cause: unknown, isResumable: boolean): void {
-    const { completion } = this
-    this.#enter({
-      name: 'faulted',
-      fault: guards.faultOf(this.name, cause, 'copy'),
-      isResumable,
-      completion,
-    })
+    const fault = guards.faultOf(this.name, cause, 'copy')
+    this.#enter({ name: 'faulted', fault, isResumable, completion: this.completion })
   }
 
   #complete(completion: Completion): void {

@@ -18,10 +18,13 @@ const requireFaulted = (name: string, state: HandleState): Faulted =>
     ? state
     : refuse(name, `${name} has no fault to reconcile: it is ${STATES[state.name].shown}`)
 
-/** @throws CopyError COPY_STATE without a fault, or when its runner cannot go on from where it stood */
-export const requireResumable = (name: string, state: HandleState): void => {
+/**
+ * @param isActive whether its runner was not told to abort
+ * @throws CopyError COPY_STATE without a fault, or when its runner cannot go on from where it stood
+ */
+export const requireResumable = (name: string, state: HandleState, isActive: boolean): void => {
   const faulted = requireFaulted(name, state)
-  if (faulted.name === 'faulted' && faulted.isResumable) return
+  if (faulted.name === 'faulted' && faulted.isResumable && isActive) return
   const why = `${name} cannot go on from where it stood, since ${faulted.fault.message}`
   refuse(name, `${why}; reconcile it with { from: 'start' }`)
 }

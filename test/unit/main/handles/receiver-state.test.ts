@@ -252,6 +252,27 @@ const STORIES: Record<string, { readonly act: (stage: Stage) => unknown; readonl
     },
     states: 'opening opening receiving faulted waiting',
   },
+  'it is reconciled before its drop has begun': {
+    act: async (s) => {
+      const dropping = s.begin().receiving().fault(boom, true).drop()
+      await s.handle.reconcile('cursor', DEADLINE_MS)
+      await dropping
+      assert.deepEqual(s.sent, ['begin', 'reconcile'])
+    },
+    states: 'opening opening receiving faulted receiving',
+  },
+  'it cannot go on from its cursor while it is dropped': {
+    act: async (s) => {
+      s.isAnswering = false
+      const dropping = s.begin().receiving().fault(boom, true).drop()
+      await turn()
+      assert.throws(() => s.handle.reconcile('cursor', DEADLINE_MS), refused(/cannot go on .* since boom/))
+      s.answer()
+      await dropping
+      assert.throws(() => s.handle.reconcile('start', DEADLINE_MS), refused(/it is dropped/))
+    },
+    states: 'opening opening receiving faulted dropped',
+  },
   'the copy is aborted while it is dropped': {
     act: (s) => {
       const dropping = s.begin().receiving().fault().drop()

@@ -1,35 +1,36 @@
 import { setMaxListeners } from 'node:events'
+import type { EventCount } from './event-count.js'
 
-/** How a copy is ended before its time: by the caller's signal, or by close(). Whoever waits learns of either. */
+/** Ends a copy before its time, by the caller's signal or by close(), and wakes all that wait. */
 export class Cancellation {
   readonly #user: AbortSignal | undefined
-  readonly #wake: () => void
+  readonly #eventCount: EventCount
   readonly #controller = new AbortController()
-  readonly #fire = (): void => this.fire()
-  /** Settles when it fires. */
-  readonly fired: Promise<void>
+  readonly #cancel = (): void => this.cancel()
+  /** Settles when the copy is cancelled. */
+  readonly cancelled: Promise<void>
 
-  /** @param wake called when it fires */
-  constructor(user: AbortSignal | undefined, wake: () => void) {
+  /** @param user the caller's signal */
+  constructor(user: AbortSignal | undefined, eventCount: EventCount) {
     this.#user = user
-    this.#wake = wake
+    this.#eventCount = eventCount
     // each receiver may wait for it: Node would warn of a leak from the eleventh on
     setMaxListeners(0, this.signal)
-    this.fired = new Promise((resolve) => this.signal.addEventListener('abort', () => resolve()))
+    this.cancelled = new Promise((resolve) => this.signal.addEventListener('abort', () => resolve()))
   }
 
-  /** Listens to the caller's signal, until it fires. */
-  watch(): void {
-    this.#user?.addEventListener('abort', this.#fire)
+  /** Listens to the caller's signal, until the copy is cancelled. */
+  listen(): void {
+    this.#user?.addEventListener('abort', this.#cancel)
   }
 
-  fire(): void {
-    this.#user?.removeEventListener('abort', this.#fire)
+  cancel(): void {
+    this.#user?.removeEventListener('abort', this.#cancel)
     this.#controller.abort()
-    this.#wake()
+    this.#eventCount.notify()
   }
 
-  /** For waits: fires with either. */
+  /** For waits: fires when the caller's signal fires, or the copy is closed. */
   get signal(): AbortSignal {
     return this.#controller.signal
   }

@@ -1,13 +1,18 @@
-/** What a copy's times are measured from and to, in seconds. */
+/** The times of a copy, in seconds. */
 export class CopyClock {
-  readonly #madeAt = performance.now()
+  #beganAt = 0
   #openSeconds = 0
   #firstSliceAt: number | undefined
   #seconds: number | undefined
 
-  /** COPY has started at both ends. Call it once; the clock is made when opening begins. */
+  /** `open()` was called. */
+  opening(): void {
+    this.#beganAt = performance.now()
+  }
+
+  /** COPY has started at both ends. */
   opened(): void {
-    this.#openSeconds = (performance.now() - this.#madeAt) / 1000
+    this.#openSeconds = (performance.now() - this.#beganAt) / 1000
   }
 
   /** A slice was published; the first one counts. */
@@ -20,6 +25,7 @@ export class CopyClock {
     this.#seconds = this.seconds
   }
 
+  /** From `open()` until COPY had started at both ends; 0 before. */
   get openSeconds(): number {
     return this.#openSeconds
   }

@@ -1,244 +1,234 @@
 import { abortable } from '../../shared/async/deadline.js'
 import { asCopyError, CopyError, type ReceiverFault } from '../../shared/errors/errors.js'
 import type { AbortReason, ReceiverEvent } from '../../shared/messages/messages.js'
-import type { CopyObserver } from '../handles/copy-observer.js'
+import type { ReceiverView } from '../handles/copy-observer.js'
 import type { PassStart } from '../handles/handle-context.js'
-import { ReceiverGroup } from '../handles/receiver-group.js'
-import type { ReceiverHandle } from '../handles/receiver-handle.js'
-import type { CheckedOptions } from '../options/copy-options.js'
-import type { Producer, ProducerEnd } from '../producers/producer.js'
+import type { ProducerEnd } from '../producers/producer.js'
 import type { Receiver } from '../receivers/receiver.js'
-import { makeRing } from '../ring/make-ring.js'
-import { Cancellation } from './cancellation.js'
-import { commitAll, compareRows } from './commit-barrier.js'
-import { CopyClock } from './copy-clock.js'
-import { contextOf, patienceOf, watchOf } from './copy-context.js'
+import { compareRows } from './commit-barrier.js'
+import { type CommitStrategy, together } from './commit-strategy.js'
+import type { CoordinatorParts } from './coordinator-parts.js'
+import { contextOf, progressLimitsOf } from './copy-context.js'
+import { type CopyProgress, progressOf } from './copy-progress.js'
 import { type CopyState, requireNew, requireOpen } from './copy-state.js'
-import { EventCount } from './event-count.js'
 import { watchLag } from './lag-watch.js'
-import { type Cycle, Passes, requireFurtherPass } from './passes.js'
-import { Shutdown } from './shutdown.js'
+import { type Cycle, requireFurtherPass } from './passes.js'
+import { ReportedFaults } from './reported-faults.js'
+import { RetrySchedule } from './retry-schedule.js'
 
-/** The course of one copy: opening, turns, passes, barrier, end. CopyManager is its public face. */
+/** Coordinates one copy: opening, turns of the loop, passes, commit barrier, close. CopyManager is its public face. */
 export class CopyCoordinator {
-  readonly group: ReceiverGroup
-  readonly passes: Passes
-  readonly shutdown: Shutdown
-  clock = new CopyClock()
-  /** How receivers are committed at the barrier. */
-  commitHow: 'one-by-one' | 'together' = 'together'
-  readonly #producer: Producer
-  readonly #options: CheckedOptions
-  readonly #listener: CopyObserver
-  readonly #news = new EventCount()
-  readonly #ending: Cancellation
-  #phase: CopyState = 'new'
+  readonly #parts: CoordinatorParts
+  readonly #reportedFaults = new ReportedFaults()
+  readonly #retries = new RetrySchedule()
+  #strategy: CommitStrategy = together
+  #state: CopyState = 'new'
   #lastFault: ReceiverFault<Receiver> | undefined
 
-  constructor(
-    producer: Producer,
-    receivers: readonly Receiver[],
-    options: CheckedOptions,
-    listener: CopyObserver,
-  ) {
-    this.#producer = producer
-    this.#options = options
-    this.#listener = listener
-    this.#ending = new Cancellation(options.signal, () => this.#news.notify())
-    const parts = makeRing(options.ring, () => {
-      this.clock.published()
-      this.#news.notify()
-    })
-    const slow = watchOf(producer, options, (event) => listener.event(event, undefined))
-    this.passes = new Passes(producer, parts, slow, () => this.#produced())
-    const context = {
-      ring: parts.ring,
-      gate: parts.gate,
-      before: (sequence: number) => parts.writer.totals.before(sequence),
-      deadlines: options.deadlines,
-      warn: (warning: CopyError) => this.shutdown.warnings.push(warning),
-      changed: (handle: ReceiverHandle) => {
-        listener.changed(handle)
-        this.#news.notify()
-      },
-      event: (event: ReceiverEvent, receiver: string) => listener.event(event, receiver),
-    }
-    this.group = new ReceiverGroup(receivers, context, options.pool)
-    const held = { producer, passes: this.passes, group: this.group }
-    this.shutdown = new Shutdown(held, options.deadlines.abort)
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts
   }
 
-  get phase(): CopyState {
-    return this.#phase
+  get state(): CopyState {
+    return this.#state
   }
 
-  /** Settles when the signal fires or the copy is ended: for waits on users' functions, which may never settle. */
-  get ended(): Promise<void> {
-    return this.#ending.fired
+  /** All receivers, in the order in which the caller gave them. */
+  get receivers(): readonly ReceiverView[] {
+    return this.#parts.group.handles
   }
 
-  /** The fault that was thrown last; what `CopyFailed` gives as its cause when nobody is left. */
-  get lastFault(): ReceiverFault<Receiver> | undefined {
-    return this.#lastFault
+  get progress(): CopyProgress {
+    return progressOf(this.#parts.passes, this.#parts.clock)
   }
 
-  /** As CopyManager.open. */
-  async open(): Promise<void> {
-    requireNew(this.#phase, 'open')
-    this.#phase = 'opening'
-    this.clock = new CopyClock()
-    this.#listener.begun()
-    this.#ending.watch()
-    await this.refuseEnded()
-    watchLag(this.group, this.#options.lag, this.#ending.signal)
+  /** Settles when the signal fires or the copy is closed: for waits on users' functions, which may never settle. */
+  get cancelled(): Promise<void> {
+    return this.#parts.cancellation.cancelled
+  }
+
+  /** Whether `next` threw this error for faults of receivers: the copy goes on, and the caller decides about them. */
+  isReceiverFault(error: unknown): error is ReceiverFault<Receiver> {
+    return error === this.#lastFault && error !== undefined
+  }
+
+  /** As CopyManager.open. @param strategy how receivers are committed at the barrier; default: all at once */
+  async open(strategy: CommitStrategy = together): Promise<void> {
+    requireNew(this.#state, 'open')
+    const { producer, observer, options, group, passes, cancellation, eventCount, clock } = this.#parts
+    this.#state = 'opening'
+    this.#strategy = strategy
+    clock.opening()
+    observer.begun()
+    cancellation.listen()
+    await this.throwIfAborted()
+    const { signal } = cancellation
+    watchLag(group, options.lag, signal)
     try {
-      const event = (event: ReceiverEvent): void => this.#listener.event(event, undefined)
-      const { signal } = this.#ending
-      const context = contextOf(this.#options)
-      await abortable(Promise.resolve(this.#producer.open?.({ ...context, event })), signal)
-      await this.group.begin(context, this.#joining(), signal)
+      const context = contextOf(options)
+      const event = (event: ReceiverEvent): void => observer.event(event, undefined)
+      await abortable(Promise.resolve(producer.open?.({ ...context, event })), signal)
+      await group.begin(context, this.#preparePass(), signal)
     } catch (error) {
-      await this.refuseEnded()
+      await this.throwIfAborted()
       const fault = asCopyError(error, 'start')
-      this.#listener.failed(fault)
-      await this.end('the copy could not be opened')
-      throw this.shutdown.failed(fault)
+      observer.producerFailed(fault)
+      await this.fail('the copy could not be opened', fault)
     }
-    this.#listener.passing(this.passes.run())
-    await this.#news.until(() => {
-      const ready = this.passes.isStarted && this.group.handles.every(({ state }) => state !== 'opening')
-      return ready || this.#ending.signal.aborted || this.passes.fault !== undefined
+    observer.passStarted(passes.run())
+    await eventCount.until(() => {
+      const isReady = passes.isStarted && group.handles.every(({ state }) => state !== 'opening')
+      return isReady || signal.aborted || passes.fault !== undefined
     })
-    await this.refuseEnded()
-    await this.#refuseProducerFault()
-    this.clock.opened()
-    this.#phase = 'open'
+    await this.throwIfAborted()
+    await this.#throwProducerFault()
+    clock.opened()
+    this.#state = 'open'
   }
 
   /** One turn of the loop, as CopyManager.next; undefined when every receiver is final. */
-  async cycle(): Promise<Cycle | undefined> {
-    if (this.#phase === 'new') await this.open()
-    if (this.#phase === 'done') return undefined
-    requireOpen(this.#phase, 'next')
-    await this.group.dropTold(this.#options.deadlines.abort)
+  async next(): Promise<Cycle | undefined> {
+    if (this.#state === 'new') await this.open()
+    if (this.#state === 'done') return undefined
+    requireOpen(this.#state, 'next')
+    const { observer, options, group, passes, cancellation, eventCount } = this.#parts
+    const undecided = this.#reportedFaults.undecided(group.handles)
+    await Promise.all(undecided.map((handle) => handle.drop(options.deadlines.abort)))
     for (;;) {
-      const seen = this.#news.version
-      await this.refuseEnded()
-      this.#refuseFaults()
-      await this.#refuseProducerFault()
-      const moved = this.passes.take()
+      const seen = eventCount.version
+      await this.throwIfAborted()
+      this.#throwFaults()
+      await this.#throwProducerFault()
+      const moved = passes.take()
       if (moved !== undefined) return moved
-      if (this.group.active.length === 0) {
-        await this.end('no receiver is left')
-        throw this.shutdown.failed(this.#lastFault ?? new CopyError('COPY_STATE', 'no receiver is left'))
+      if (group.active.length === 0) {
+        const fault = this.#lastFault ?? new CopyError('COPY_STATE', 'no receiver is left')
+        await this.fail('no receiver is left', fault)
       }
-      if (this.passes.isPrepared && this.group.hasJoined) this.#listener.passing(this.passes.run())
-      const { end } = this.passes
-      const isBarrier = end !== undefined && this.group.isReady
-      if (isBarrier && this.group.waiting.length > 0) {
-        if (this.#options.atomicity === 'each') await this.#commit(end)
-        await this.#nextPass(seen)
+      if (passes.isPrepared && group.hasJoined) observer.passStarted(passes.run())
+      const { end } = passes
+      const isBarrier = end !== undefined && group.isReady
+      if (isBarrier && group.waiting.length > 0) {
+        if (options.atomicity === 'each') await this.#commit(end)
+        await this.#beginFurtherPass(seen)
         continue
       }
-      if (isBarrier || (end !== undefined && this.#options.atomicity === 'each')) {
+      if (isBarrier || (end !== undefined && options.atomicity === 'each')) {
         await this.#commit(end)
-        if (this.#ending.signal.aborted) continue
-        if (this.group.active.every((handle) => handle.isDone)) return this.#finish()
+        if (cancellation.signal.aborted) continue
+        if (group.active.every(({ facts }) => facts.isDone)) return this.#complete()
         if (isBarrier) continue
       }
-      await this.#news.wait(seen)
+      await eventCount.wait(seen)
     }
   }
 
   /** As CopyManager.reconcile. */
   async reconcile(receiver: Receiver, from: 'cursor' | 'start'): Promise<void> {
-    const handle = this.group.handleOf(receiver)
-    requireOpen(this.#phase, 'reconcile')
-    if (from === 'start') requireFurtherPass(this.#producer, receiver)
-    if (from === 'cursor') this.group.reconcile(handle)
-    else await handle.reconcileFromStart(this.#options.deadlines.abort)
-    this.#listener.reconciled(handle.name, from)
+    const { producer, group, observer, options } = this.#parts
+    const handle = group.handleOf(receiver)
+    requireOpen(this.#state, 'reconcile')
+    if (from === 'start') requireFurtherPass(producer, receiver)
+    const reconciled = handle.reconcile(from, options.deadlines.abort)
+    this.#reportedFaults.forget(handle)
+    await reconciled
+    observer.reconciled(handle.name, from)
+  }
+
+  /** How often this receiver was retried. */
+  retriesOf(receiver: Receiver): number {
+    return this.#retries.countOf(this.#parts.group.handleOf(receiver))
+  }
+
+  /** Reconciles it from the start, and counts that as a retry. @param pauseMs how long its next pass must not begin yet */
+  retry(receiver: Receiver, pauseMs: number): Promise<void> {
+    this.#retries.add(this.#parts.group.handleOf(receiver), pauseMs)
+    return this.reconcile(receiver, 'start')
   }
 
   /** As CopyManager.attach. */
   attach(receiver: Receiver): void {
-    requireOpen(this.#phase, 'attach')
-    if (!this.#producer.canRepeat) requireFurtherPass(this.#producer, receiver)
-    this.group.attach(receiver)
+    const { producer, group } = this.#parts
+    requireOpen(this.#state, 'attach')
+    if (!producer.canRepeat) requireFurtherPass(producer, receiver)
+    group.attach(receiver)
   }
 
-  /** Gives up what is not final and lets go of everything: connections, threads, listeners. Once. */
-  end(reason: AbortReason): Promise<void> {
-    if (!this.shutdown.isStarted) {
-      this.#phase = 'over'
-      this.#ending.fire()
-      this.shutdown.start(reason).then(() => this.#listener.ended(reason))
+  /** Aborts what is not final and releases everything: connections, threads, listeners. Once. */
+  close(reason: AbortReason): Promise<void> {
+    const { shutdown, cancellation, observer } = this.#parts
+    if (!shutdown.isStarted) {
+      this.#state = 'over'
+      cancellation.cancel()
+      shutdown.start(reason).then(() => observer.ended(reason))
     }
-    return this.shutdown.start(reason)
+    return shutdown.start(reason)
   }
 
-  /** @throws CopyAborted when the signal fired, or close() was called by somebody else than who waits here */
-  async refuseEnded(): Promise<void> {
-    if (this.#ending.isAborted) {
-      await this.end('the copy was aborted')
-      throw this.shutdown.aborted('the copy was aborted by its signal', { cause: this.#ending.reason })
-    }
-    if (this.#phase !== 'over') return
-    // a COMMIT may be on its way: what it comes to belongs into the list
-    await this.end('the copy was aborted')
-    throw this.shutdown.aborted('the copy was closed')
+  /** Closes the copy as failed. @throws CopyFailed always */
+  async fail(reason: AbortReason, cause: CopyError): Promise<never> {
+    await this.close(reason)
+    throw this.#parts.shutdown.failed(cause)
   }
 
-  #joining(): PassStart {
-    const { number, firstSequence } = this.passes.prepare()
-    return { pass: number, sequence: firstSequence, ...patienceOf(this.#options) }
+  /** Closes the copy as aborted. @throws CopyAborted always */
+  async abort(message: string, facts: { readonly cause?: unknown } = {}): Promise<never> {
+    // a COMMIT may be on its way: the error lists it when it succeeds
+    await this.close('the copy was aborted')
+    throw this.#parts.shutdown.aborted(message, facts)
   }
 
-  /** Lets those that wait join the next pass, which runs when somebody has: a server may be restarting still. */
-  async #nextPass(seen: number): Promise<void> {
-    const { pauseMs } = this.group
-    if (pauseMs > 0) return this.#news.wait(seen, pauseMs)
-    await this.group.beginWaiting(contextOf(this.#options), () => this.#joining(), this.#ending.signal)
+  /** @throws CopyAborted when the signal fired, or another caller closed the copy */
+  async throwIfAborted(): Promise<void> {
+    const { isAborted, reason } = this.#parts.cancellation
+    if (isAborted) await this.abort('the copy was aborted by its signal', { cause: reason })
+    if (this.#state === 'over') await this.abort('the copy was closed')
+  }
+
+  #preparePass(): PassStart {
+    const { number, firstSequence } = this.#parts.passes.prepare()
+    return { pass: number, sequence: firstSequence, ...progressLimitsOf(this.#parts.options) }
+  }
+
+  /** Lets waiting receivers join the next pass, which runs when one has joined: a server may still be restarting. */
+  async #beginFurtherPass(seen: number): Promise<void> {
+    const { group, options, eventCount, cancellation } = this.#parts
+    const pauseMs = this.#retries.pauseMs(group.waiting)
+    if (pauseMs > 0) return eventCount.wait(seen, pauseMs)
+    await group.beginWaiting(contextOf(options), () => this.#preparePass(), cancellation.signal)
   }
 
   async #commit(end: ProducerEnd): Promise<void> {
-    compareRows(this.group.active, end)
-    // told before anybody commits: under `abort` it is the end
-    this.#refuseFaults()
-    const committing = commitAll(this.group.active, this.commitHow, () => this.#ending.signal.aborted)
+    const { group, cancellation } = this.#parts
+    compareRows(group.active, end)
+    // thrown before any receiver commits: under `abort` the copy ends here
+    this.#throwFaults()
+    const committing = this.#strategy.commit(group.active, () => cancellation.signal.aborted)
     // a server that does not answer must not keep an abort waiting
-    await Promise.race([committing, this.#ending.fired])
+    await Promise.race([committing, cancellation.cancelled])
   }
 
-  async #finish(): Promise<undefined> {
-    this.clock.finished()
-    this.passes.finish()
-    this.group.finish()
-    await this.end('the copy is over')
-    this.#phase = 'done'
+  async #complete(): Promise<undefined> {
+    const { clock, passes, group } = this.#parts
+    clock.finished()
+    passes.recordResult()
+    group.recordResults()
+    await this.close('the copy is over')
+    this.#state = 'done'
     return undefined
   }
 
-  /** The source accepted, or the pass is over. */
-  #produced(): void {
-    // told late, it is not the end of the pass that receivers are joining
-    const isOver = this.passes.end !== undefined && !this.passes.isPrepared
-    if (isOver) for (const handle of this.group.handles) handle.ended()
-    this.#news.notify()
-  }
-
-  #refuseFaults(): void {
-    const fault = this.group.takeFaults()
+  #throwFaults(): void {
+    const fault = this.#reportedFaults.take(this.#parts.group.handles)
     if (fault === undefined) return
     this.#lastFault = fault
     throw fault
   }
 
-  async #refuseProducerFault(): Promise<void> {
-    const { fault } = this.passes
+  async #throwProducerFault(): Promise<void> {
+    const { fault } = this.#parts.passes
     if (fault === undefined) return
-    this.#listener.failed(fault)
-    await this.end('the producer failed')
-    throw this.shutdown.failed(fault)
+    this.#parts.observer.producerFailed(fault)
+    await this.fail('the producer failed', fault)
   }
 }

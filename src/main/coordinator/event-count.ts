@@ -1,4 +1,4 @@
-/** Tells one waiter that something changed. Nothing told between `version` and `wait` is missed. */
+/** Counts events, and wakes one waiter at each. No event between reading `version` and `wait` is missed. */
 export class EventCount {
   #version = 0
   #wake: (() => void) | undefined
@@ -15,7 +15,7 @@ export class EventCount {
     wake?.()
   }
 
-  /** Settles once something has been told since `seen`, or after `ms`, if given. One waiter at a time. */
+  /** Settles at the first event since `seen`, or after `ms` milliseconds, if given. One waiter at a time. */
   wait(seen: number, ms?: number): Promise<void> {
     if (seen !== this.#version) return Promise.resolve()
     return new Promise((resolve) => {
@@ -27,7 +27,7 @@ export class EventCount {
     })
   }
 
-  /** Settles once `isTrue`, which is asked after each piece of news. */
+  /** Settles once `isTrue` returns true. It is called now, and after each event. */
   async until(isTrue: () => boolean): Promise<void> {
     for (;;) {
       const seen = this.#version

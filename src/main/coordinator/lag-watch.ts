@@ -3,17 +3,17 @@ import type { ReceiverGroup } from '../handles/receiver-group.js'
 import type { ReceiverHandle } from '../handles/receiver-handle.js'
 import type { LagOptions } from '../options/lag-options.js'
 
-/** Looks this often within the seconds. */
+/** How often the watch looks within the seconds of the option. */
 const LOOKS = 8
 const LEAST_LOOK_MS = 10
 const MOST_LOOK_MS = 250
-/** What such a receiver is given to let go: its connection is destroyed, which takes no time. */
+/** How long such a receiver has to release everything: its connection is destroyed, which takes no time. */
 const CLOSE_MS = 1
 
-/** How long each has held up the others: what is not spent doing so counts down. */
+/** How long each receiver has held up the others. Time in which it holds up none counts down. */
 export class LagMeter<R> {
   readonly #limitMs: number
-  readonly #held = new Map<R, number>()
+  readonly #heldMs = new Map<R, number>()
 
   constructor(limitMs: number) {
     this.#limitMs = limitMs
@@ -21,29 +21,29 @@ export class LagMeter<R> {
 
   /**
    * For the last `ms` milliseconds these held up the others.
-   * @returns who has done so for longer than the limit; each begins anew then
+   * @returns those that have done so for longer than the limit; their time begins again at 0
    */
   look(holding: readonly R[], ms: number): R[] {
-    for (const [one, held] of this.#held) {
+    for (const [one, heldMs] of this.#heldMs) {
       if (holding.includes(one)) continue
-      if (held > ms) this.#held.set(one, held - ms)
-      else this.#held.delete(one)
+      if (heldMs > ms) this.#heldMs.set(one, heldMs - ms)
+      else this.#heldMs.delete(one)
     }
     const tooSlow: R[] = []
     for (const one of holding) {
-      const held = (this.#held.get(one) ?? 0) + ms
-      if (held <= this.#limitMs) {
-        this.#held.set(one, held)
+      const heldMs = (this.#heldMs.get(one) ?? 0) + ms
+      if (heldMs <= this.#limitMs) {
+        this.#heldMs.set(one, heldMs)
         continue
       }
-      this.#held.delete(one)
+      this.#heldMs.delete(one)
       tooSlow.push(one)
     }
     return tooSlow
   }
 }
 
-/** Watches for receivers that are too slow, under `drop`, until the signal fires. Costs a look at the cursors now and then. */
+/** Faults receivers that are too slow, under `drop`, until the signal fires. Each look reads the cursors. */
 export const watchLag = (group: ReceiverGroup, lag: LagOptions, signal: AbortSignal): void => {
   if (lag.policy === 'block' || signal.aborted) return
   const { seconds } = lag
@@ -52,13 +52,13 @@ export const watchLag = (group: ReceiverGroup, lag: LagOptions, signal: AbortSig
   let last = performance.now()
   const timer = setInterval(() => {
     const now = performance.now()
-    // a main thread that was busy for longer held everybody up itself
+    // a main thread that was busy for longer held up all receivers itself
     const ms = Math.min(now - last, everyMs)
     last = now
     for (const handle of meter.look(group.holdingUp, ms)) {
       const { lagBytes } = handle.subscription
       const message = `it held up the others for ${seconds} s and was ${lagBytes} bytes behind them`
-      handle.tooSlow(new CopyError('COPY_LAG', message, { phase: 'copy' }), CLOSE_MS)
+      handle.failAndRelease(new CopyError('COPY_LAG', message, { phase: 'copy' }), CLOSE_MS)
     }
   }, everyMs)
   timer.unref()

@@ -14,26 +14,29 @@ export class Pass {
   readonly #parts: RingParts
   readonly #stream: ProducerStream
   readonly #producer: Producer
-  readonly #slow: ProgressMonitor
+  readonly #monitor: ProgressMonitor
   readonly #changed: () => void
-  /** What the first pass moved, which every further one must repeat. */
+  /** What the first pass moved: every further pass must move as much. */
   readonly #first: Moved | undefined
   #producing: Promise<void> = Promise.resolve()
   #isStarted = false
   #end: ProducerEnd | undefined
   #fault: ProducerFault | undefined
 
-  /** @param first what the first pass moved, for a further one */
+  /**
+   * @param changed called when the source has accepted, and when the producer has stopped
+   * @param first what the first pass moved; undefined in the first
+   */
   constructor(
     number: number,
     producer: Producer,
     parts: RingParts,
-    slow: ProgressMonitor,
+    monitor: ProgressMonitor,
     changed: () => void,
     first?: Moved,
   ) {
     this.number = number
-    this.#slow = slow
+    this.#monitor = monitor
     this.#first = first
     this.#parts = parts
     this.firstSequence = parts.writer.sequence
@@ -41,23 +44,23 @@ export class Pass {
       this.#isStarted = true
       changed()
     })
-    // before any receiver is told of the pass: the end of the last one must not be taken for the end of this one
+    // before any receiver begins the pass: it must not take the end of the last pass for the end of this one
     parts.writer.setState(STREAM_STATE.open)
     this.#changed = changed
     this.#producer = producer
   }
 
-  /** Lets the producer run. Its receivers gate the ring already. */
+  /** Starts the producer. The receivers of the pass gate the ring already. */
   run(): void {
     this.#producing = this.#produce().finally(this.#changed)
   }
 
-  /** Whether the source has accepted: rows may come. */
+  /** Whether the source has accepted the copy: rows may come. */
   get isStarted(): boolean {
     return this.#isStarted
   }
 
-  /** What the producer said at its end: everything is published then. Undefined before, or after a fault. */
+  /** The producer's own report of its end: all rows are published then. Undefined before, and after a fault. */
   get end(): ProducerEnd | undefined {
     return this.#end
   }
@@ -66,10 +69,10 @@ export class Pass {
     return this.#fault
   }
 
-  /** Gives the pass up: receivers are told that nothing more will come. Settles when the producer has stopped. */
-  async stop(deadlineMs: number): Promise<void> {
+  /** Aborts the pass: receivers learn that nothing more will come. Settles when the producer has stopped. */
+  async abort(deadlineMs: number): Promise<void> {
     this.#stream.stop()
-    this.#slow.stop()
+    this.#monitor.stop()
     this.#parts.writer.setState(STREAM_STATE.aborted)
     this.#parts.gate.wake()
     try {
@@ -79,7 +82,7 @@ export class Pass {
     }
   }
 
-  /** Under one snapshot a second run gives what the first gave; if not, its receivers would differ from the others. */
+  /** Under one snapshot each run gives the same rows. If not, the receivers of this pass would differ from the others. */
   #compare(): void {
     const { messages, bytes } = this.#parts.writer.totals
     if (this.#first === undefined || (this.#first.messages === messages && this.#first.bytes === bytes))
@@ -91,8 +94,8 @@ export class Pass {
     )
   }
 
-  /** Where the producer stands. No progress is due from it while the ring has no room: others are behind. */
-  #standing(): ProgressMark | undefined {
+  /** Where the producer is. No progress is due from it while the ring has no room: it waits for receivers. */
+  #progress(): ProgressMark | undefined {
     const { writer, gate } = this.#parts
     if (!this.#isStarted) return { phase: this.#producer.phase ?? 'start' }
     if (!gate.isFree(writer.sequence + 1)) return undefined
@@ -101,7 +104,7 @@ export class Pass {
 
   async #produce(): Promise<void> {
     try {
-      const end = await this.#slow.during(() => this.#standing(), this.#producer.produce(this.#stream))
+      const end = await this.#monitor.during(() => this.#progress(), this.#producer.produce(this.#stream))
       await this.#stream.flush()
       if (this.#stream.isStopped) return
       this.#compare()

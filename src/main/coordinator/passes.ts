@@ -6,28 +6,31 @@ import type { RingParts } from '../ring/make-ring.js'
 import type { Moved } from '../ring/slice-totals.js'
 import { Pass } from './pass.js'
 
-/** What one turn of the loop moved. */
+/** What was moved since the last turn of the loop. */
 export interface Cycle extends Moved {
   readonly pass: number
 }
 
-/** The passes of one copy, one after the other, and what the caller's loop has taken of them. */
+/** The passes of one copy, one after another, and how much of them the caller's loop has taken. */
 export class Passes {
   readonly #producer: Producer
   readonly #parts: RingParts
-  readonly #slow: ProgressMonitor
+  readonly #monitor: ProgressMonitor
   readonly #changed: () => void
   #pass: Pass | undefined
-  /** The next one, which receivers are joining. */
+  /** The next pass, which receivers are joining. */
   #prepared: Pass | undefined
   #taken: Moved = { messages: 0, bytes: 0 }
   #first: (Moved & { readonly end?: ProducerEnd }) | undefined
 
-  /** @param slow watches the producer; @param changed told when the source has accepted, and at the end of a pass */
-  constructor(producer: Producer, parts: RingParts, slow: ProgressMonitor, changed: () => void) {
+  /**
+   * @param monitor watches the producer
+   * @param changed called when the source has accepted a pass, and when a pass is over
+   */
+  constructor(producer: Producer, parts: RingParts, monitor: ProgressMonitor, changed: () => void) {
     this.#producer = producer
     this.#parts = parts
-    this.#slow = slow
+    this.#monitor = monitor
     this.#changed = changed
   }
 
@@ -45,9 +48,14 @@ export class Passes {
     return this.#pass?.isStarted === true
   }
 
-  /** What the producer said at the end of the pass that runs or ran last; undefined before, and after a fault. */
+  /** The producer's own report of the end of the pass that runs or ran last; undefined before, and after a fault. */
   get end(): ProducerEnd | undefined {
     return this.#pass?.end
+  }
+
+  /** Whether the last pass is over and no further pass is prepared, which a late report would end before its time. */
+  get isOver(): boolean {
+    return this.end !== undefined && !this.isPrepared
   }
 
   get fault(): ProducerFault | undefined {
@@ -59,24 +67,31 @@ export class Passes {
     return this.#parts.writer.totals
   }
 
-  /** What the first pass moved, and the producer's end of it; while it is under way, what it has moved so far. */
+  /** What the first pass moved, and the producer's report of its end; during the first pass, what it has moved so far. */
   get first(): Moved & { readonly end?: ProducerEnd } {
     const { messages, bytes } = this.totals
     return this.#first ?? { messages, bytes, ...(this.end !== undefined && { end: this.end }) }
   }
 
-  /** Opens the next pass, unless it is open already, so that receivers can join it. */
+  /** Prepares the next pass, so that receivers can join it. Does nothing when it is prepared already. */
   prepare(): Pick<Pass, 'number' | 'firstSequence'> {
     if (this.#prepared === undefined) {
       if (this.end !== undefined) this.#first ??= this.first
       const number = this.number + 1
-      this.#prepared = new Pass(number, this.#producer, this.#parts, this.#slow, this.#changed, this.#first)
+      this.#prepared = new Pass(
+        number,
+        this.#producer,
+        this.#parts,
+        this.#monitor,
+        this.#changed,
+        this.#first,
+      )
       this.#taken = { messages: 0, bytes: 0 }
     }
     return this.#prepared
   }
 
-  /** Lets the producer run through the pass that was prepared. Those that take part gate the ring already. @returns its number */
+  /** Runs the pass that was prepared. Its receivers gate the ring already. @returns its number */
   run(): number {
     if (this.#prepared !== undefined) {
       this.#pass = this.#prepared
@@ -86,7 +101,7 @@ export class Passes {
     return this.number
   }
 
-  /** What was published since the last turn; its slots may be reused as far as the caller is concerned. */
+  /** Takes what was published since the last turn: the caller's loop holds back those slots no more. */
   take(): Cycle | undefined {
     const { writer, gate } = this.#parts
     const { messages, bytes } = writer.totals
@@ -101,27 +116,27 @@ export class Passes {
     return { ...moved, pass: this.number }
   }
 
-  /** All passes are over: tells the producer what it came to. */
-  finish(): void {
+  /** All passes are over: gives the producer its count and command tag. */
+  recordResult(): void {
     const { end } = this.first
     this.#producer.count = end?.rows
     this.#producer.command = end?.command
   }
 
-  /** Everybody has let go: another copy may have the ring's memory. */
+  /** Nothing can touch the ring any more: another copy may have its memory. */
   release(): void {
-    // a producer that was stopped in the middle may still hold what it could not lay down
+    // a producer that was stopped in the middle of a pass may still have rows to write into the ring
     if (this.end !== undefined) this.#parts.ring.release()
   }
 
-  /** Gives up the pass under way, if it has not ended. */
-  async stop(deadlineMs: number): Promise<void> {
-    if (this.end === undefined) await (this.#prepared ?? this.#pass)?.stop(deadlineMs)
+  /** Aborts the pass under way; does nothing when it has ended. */
+  async abort(deadlineMs: number): Promise<void> {
+    if (this.end === undefined) await (this.#prepared ?? this.#pass)?.abort(deadlineMs)
   }
 }
 
 /**
- * Sees to it that a further pass can feed a receiver.
+ * Checks that a further pass can feed a receiver.
  * @throws CopyError COPY_STATE when the producer can run only once, or the receiver cannot begin again
  */
 export const requireFurtherPass = (producer: Producer, receiver: Receiver): void => {

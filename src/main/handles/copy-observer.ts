@@ -1,20 +1,55 @@
 import type { CopyError } from '../../shared/errors/errors.js'
-import type { AbortReason, ReceiverEvent } from '../../shared/messages/messages.js'
-import type { ReceiverHandle } from './receiver-handle.js'
+import type { AbortReason, Completion, ReceiverEvent } from '../../shared/messages/messages.js'
+import type { Receiver } from '../receivers/receiver.js'
+import type { Moved } from '../ring/slice-totals.js'
+import type { ReceiverState } from './receiver-state.js'
 
-/** Who is told of what happens in the course of a copy. */
+/** A receiver as observers, stats and outcomes see it. Live. */
+export interface ReceiverView {
+  readonly receiver: Receiver
+  readonly name: string
+  readonly state: ReceiverState
+  readonly fault: CopyError | undefined
+  readonly completion: Completion | undefined
+  readonly subscription: {
+    /** What it has released in its pass. */
+    readonly progress: Moved
+  }
+  readonly timer: {
+    /** Passes that it took part in. */
+    readonly passes: number
+    /** From the begin of its pass to its completion. */
+    readonly seconds: number
+  }
+}
+
+/**
+ * Hears what happens in one copy. The manager makes one object, and hands it down whole to coordinator, group and
+ * handles. The way of a worker's fault up to the caller of `CopyManager.next()`:
+ *
+ * 1. `workers/targets`: the target rejects its promise `failed`
+ * 2. `shared/runner/receiver-runner.ts`: the runner catches that and reports a fault
+ * 3. `workers/receiver-worker.ts`: the fault becomes an ErrorRecord and goes through the port
+ * 4. `main/links/worker-link.ts`: the link makes an error of the record, and calls its listener's `reported`
+ * 5. `main/handles/receiver-handle.ts`: `reported` enters the state `faulted`, and calls the observer's `receiverChanged`
+ * 6. `main/manager/observers.ts`: `receiverChanged` publishes diagnostics and wakes the loop
+ * 7. `main/coordinator/copy-coordinator.ts`: `next` throws the faults that were not reported before
+ * 8. `main/manager/copy-manager.ts`: `next` rejects
+ */
 export interface CopyObserver {
-  /** A server spoke on its own account: to the receiver of this name, or to the producer. */
+  /** The receiver's state changed. */
+  receiverChanged(receiver: ReceiverView): void
+  /** A server sent something unasked, or something is slow: at the receiver of this name, or at the producer. */
   event(event: ReceiverEvent, receiver: string | undefined): void
-  /** A receiver's state changed. */
-  changed(handle: ReceiverHandle): void
+  /** Something failed that the caller need not act on. */
+  warned(warning: CopyError): void
+  /** `open()` was called. */
   begun(): void
   /** A pass is about to begin. */
-  passing(pass: number): void
-  /** The producer failed. */
-  failed(error: CopyError): void
-  /** The faulted receiver of this name was taken back. */
+  passStarted(pass: number): void
+  producerFailed(fault: CopyError): void
+  /** The faulted receiver of this name was reconciled. */
   reconciled(receiver: string, from: 'cursor' | 'start'): void
-  /** Everything was let go of. */
+  /** The copy is over, and everything is released. */
   ended(reason: AbortReason): void
 }

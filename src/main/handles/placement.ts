@@ -1,21 +1,37 @@
 import type { RingTicket } from '../../shared/ring/reader.js'
-import type { Report } from '../../shared/runner/receiver-runner.js'
-import type { ReceiverLink } from '../links/link.js'
+import type { LinkListener, ReceiverLink } from '../links/link.js'
 import { LocalLink } from '../links/local-link.js'
 import { WorkerLink } from '../links/worker-link.js'
 import type { WorkerPool } from '../links/worker-pool.js'
 import type { Placement } from '../receivers/receiver.js'
 
-/** Makes the link to a receiver's runner. `heard` gets each report of the runner. */
-export type MakeLink = (heard: (report: Report) => void) => ReceiverLink
+/** Where a receiver's runner lives: on the main thread, or in a worker thread of the pool. */
+export interface RunnerPlace {
+  /** Starts a runner there. */
+  link(ticket: RingTicket, listener: LinkListener): ReceiverLink
+}
 
-/**
- * How to reach a receiver at the place that it asked for: the main thread, or a worker thread of the pool.
- * @param silentMs how long a worker thread may show no sign of life; 0 for no limit
- */
-export const linkMaker =
-  (placement: Placement, ticket: RingTicket, pool: WorkerPool, silentMs: number): MakeLink =>
-  (heard) =>
-    placement.thread === 'main'
-      ? new LocalLink(placement.makeTarget, ticket, heard)
-      : new WorkerLink(placement.plan, ticket, pool, silentMs, heard)
+/** The place that a receiver asked for. */
+export class PlannedPlace implements RunnerPlace {
+  readonly #placement: Placement
+  readonly #pool: WorkerPool
+  readonly #silentMs: number
+
+  /** @param silentMs how long a worker thread may show no sign of life, in milliseconds; 0 for no limit */
+  constructor(placement: Placement, pool: WorkerPool, silentMs: number) {
+    this.#placement = placement
+    this.#pool = pool
+    this.#silentMs = silentMs
+  }
+
+  /** How many threads of the pool the runner takes. */
+  get threads(): number {
+    return this.#placement.thread === 'worker' ? 1 : 0
+  }
+
+  link(ticket: RingTicket, listener: LinkListener): ReceiverLink {
+    return this.#placement.thread === 'main'
+      ? new LocalLink(this.#placement.makeTarget, ticket, listener)
+      : new WorkerLink(this.#placement.plan, ticket, this.#pool, this.#silentMs, listener)
+  }
+}

@@ -1,38 +1,26 @@
 import { abortable } from '../../shared/async/deadline.js'
-import { CopyError, ReceiverFault } from '../../shared/errors/errors.js'
-import type { AbortReason, ReceiverEvent } from '../../shared/messages/messages.js'
-import { isInDoubt } from '../commit/commit.js'
+import { CopyError } from '../../shared/errors/errors.js'
+import type { AbortReason } from '../../shared/messages/messages.js'
 import { WorkerPool } from '../links/worker-pool.js'
 import type { Receiver, ReceiverContext } from '../receivers/receiver.js'
 import type { HandleContext, PassStart } from './handle-context.js'
-import { linkMaker, type MakeLink } from './placement.js'
+import { PlannedPlace } from './placement.js'
 import { ReceiverHandle } from './receiver-handle.js'
-
-/** What a copy gives to the group of its receivers. */
-export interface GroupContext extends Pick<HandleContext, 'ring' | 'gate' | 'before' | 'deadlines' | 'warn'> {
-  /** Something about a receiver changed. */
-  readonly changed: (handle: ReceiverHandle) => void
-  /** A receiver's server spoke on its own account. */
-  readonly event: (event: ReceiverEvent, receiver: string) => void
-}
 
 /** Threads of a copy's own pool beyond its receivers: for those that join late. They start when they are needed. */
 const ROOM_TO_ATTACH = 64
 
-/** All receivers of one copy, in the order they were given, with the threads they live in. */
+/** All receivers of one copy, in the order in which the caller gave them, with the threads of their runners. */
 export class ReceiverGroup {
   readonly #handles: ReceiverHandle[] = []
-  readonly #context: GroupContext
+  readonly #context: HandleContext
   readonly #ownPool: WorkerPool | undefined
   readonly #pool: WorkerPool
-  /** How each receiver's life is made, once it has been placed. */
-  readonly #makers = new Map<ReceiverHandle, MakeLink>()
+  readonly #places = new Map<ReceiverHandle, PlannedPlace>()
   #reserved = 0
-  /** Those whose fault the caller has been told of. */
-  readonly #told = new Set<ReceiverHandle>()
 
-  /** @throws CopyError COPY_OPTION for no receivers, or one that is given twice */
-  constructor(receivers: readonly Receiver[], context: GroupContext, pool: WorkerPool | undefined) {
+  /** @throws CopyError COPY_OPTION for no receivers, or a receiver that is given twice */
+  constructor(receivers: readonly Receiver[], context: HandleContext, pool: WorkerPool | undefined) {
     if (receivers.length === 0) throw new CopyError('COPY_OPTION', 'at least one receiver is needed')
     this.#context = context
     for (const receiver of receivers) this.#add(receiver)
@@ -45,51 +33,44 @@ export class ReceiverGroup {
     return this.#handles
   }
 
-  /** Those that the copy goes on with. */
+  /** The receivers that the copy goes on with. */
   get active(): readonly ReceiverHandle[] {
-    return this.#handles.filter((handle) => handle.isDone || !handle.isFinal)
+    return this.#handles.filter(({ facts }) => facts.isDone || !facts.isFinal)
   }
 
-  /** Whether all that the copy goes on with are complete, or wait for a further pass. */
+  /** Whether all receivers that the copy goes on with are complete, or wait for a further pass. */
   get isReady(): boolean {
-    return this.active.every(
-      ({ completion, state }) => state === 'waiting' || (completion !== undefined && state !== 'faulted'),
-    )
+    return this.active.every(({ facts, state }) => facts.isLoaded || state === 'waiting')
   }
 
-  /** After `end`: whether nothing can be left of anybody that still knows the ring. */
-  get hasLetGo(): boolean {
-    return this.#handles.every((handle) => handle.hasLetGo)
+  /** After `close`: whether no runner can touch the ring any more. */
+  get isReleased(): boolean {
+    return this.#handles.every((handle) => handle.isReleased)
   }
 
-  /** Names of those that are committed. */
+  /** Names of the receivers that are committed. */
   get committed(): readonly string[] {
     return this.#handles.filter(({ state }) => state === 'committed').map(({ name }) => name)
   }
 
-  /** Whether somebody's COMMIT may have been done or not. */
+  /** Whether the COMMIT of a receiver may have been done or not. */
   get isInDoubt(): boolean {
-    return this.#handles.some(({ fault }) => isInDoubt(fault))
+    return this.#handles.some(({ facts }) => facts.isInDoubt)
   }
 
-  /** Those that hold up others by being slower, of which the caller can go on without them. */
+  /** Receivers that hold up others by being slower, and that the caller can go on without. */
   get holdingUp(): readonly ReceiverHandle[] {
-    const { holdingUp } = this.#context.gate
+    const cursors = this.#context.gate.holdingUp
     return this.#handles.filter(
-      ({ ticket, state, receiver }) =>
-        holdingUp.includes(ticket.receiver) && state === 'receiving' && !receiver.lendsSlots,
+      ({ subscription, state, receiver }) =>
+        subscription.isAmong(cursors) && state === 'receiving' && !receiver.lendsSlots,
     )
   }
 
-  /** Whether those that join a pass have done so: at least one takes slices, and nobody is still opening. */
+  /** Whether the receivers that join a pass have joined: at least one takes slices, and none is still opening. */
   get hasJoined(): boolean {
     const states = this.#handles.map(({ state }) => state)
     return states.includes('receiving') && !states.includes('opening')
-  }
-
-  /** How long the next pass must not begin yet, in milliseconds. */
-  get pauseMs(): number {
-    return Math.max(...this.waiting.map(({ subscription: participation }) => participation.pauseMs))
   }
 
   get waiting(): readonly ReceiverHandle[] {
@@ -104,10 +85,11 @@ export class ReceiverGroup {
   }
 
   /**
-   * Starts every receiver's life. One that cannot even be placed is faulted.
-   * @throws the signal's reason when it gives up the wait for threads, or for users' functions such as `password`
+   * Starts the runner of every receiver. A receiver that cannot even be placed is faulted.
+   * @param signal cancels the wait for threads, and for functions of the user, e.g. `password`
+   * @throws the signal's reason
    */
-  async begin(context: ReceiverContext, joining: PassStart, signal: AbortSignal): Promise<void> {
+  async begin(context: ReceiverContext, start: PassStart, signal: AbortSignal): Promise<void> {
     const threads = await Promise.all(this.#handles.map((handle) => this.#place(handle, context, signal)))
     signal.throwIfAborted()
     const needed = threads.reduce((sum, count) => sum + count, 0)
@@ -115,81 +97,56 @@ export class ReceiverGroup {
     if (signal.aborted) this.#pool.release(needed)
     signal.throwIfAborted()
     this.#reserved = needed
-    this.#beginAll(this.#handles, joining)
+    this.#beginAll(this.#handles, start)
   }
 
-  /** Starts those that wait for a pass, unless the signal fires. Threads that late ones need are taken only if free. */
-  async beginWaiting(context: ReceiverContext, joining: () => PassStart, signal: AbortSignal): Promise<void> {
+  /** Starts the receivers that wait for a pass, unless the signal fires. A late receiver takes a thread only if it is free. */
+  async beginWaiting(context: ReceiverContext, start: () => PassStart, signal: AbortSignal): Promise<void> {
     const { waiting } = this
     await Promise.all(waiting.map((handle) => handle.released))
     for (const handle of waiting) {
-      if (this.#makers.has(handle) || handle.state !== 'waiting') continue
+      if (this.#places.has(handle) || handle.state !== 'waiting') continue
       const threads = await this.#place(handle, context, signal)
       if (signal.aborted) return
       if (this.#pool.tryReserve(threads)) {
         this.#reserved += threads
       } else {
-        this.#makers.delete(handle)
+        this.#places.delete(handle)
         handle.fail(new CopyError('COPY_STATE', 'the pool has no free thread for a receiver that joins late'))
       }
     }
-    // one whose thread does not end was dropped instead: its cursor still gates by what that thread was lent
+    // a receiver whose thread does not end was dropped: its cursor still gates, for what that thread was lent
     const left = waiting.filter(({ state }) => state !== 'dropped')
-    if (!signal.aborted) this.#beginAll(left, joining())
+    if (!signal.aborted) this.#beginAll(left, start())
   }
 
-  /** One more receiver, for the next pass. @throws CopyError COPY_OPTION when it takes part already */
+  /** Adds a receiver, for the next pass. @throws CopyError COPY_OPTION when it takes part already */
   attach(receiver: Receiver): void {
     this.#add(receiver).wait()
   }
 
-  /** Takes the faults that the caller has not been told of; undefined when there are none. */
-  takeFaults(): ReceiverFault<Receiver> | undefined {
-    const faults = new Map<Receiver, CopyError>()
-    for (const handle of this.#handles) {
-      // mended meanwhile: what comes next is news
-      if (handle.state !== 'faulted') this.#told.delete(handle)
-      if (handle.state !== 'faulted' || this.#told.has(handle) || handle.fault === undefined) continue
-      this.#told.add(handle)
-      faults.set(handle.receiver, handle.fault)
-    }
-    return faults.size === 0 ? undefined : new ReceiverFault(faults)
+  /** The producer delivered everything of the pass under way. */
+  passEnded(): void {
+    for (const handle of this.#handles) handle.passEnded()
   }
 
-  /** As ReceiverHandle.reconcile. A further fault is news then, also when it comes before the next turn. */
-  reconcile(handle: ReceiverHandle): void {
-    handle.reconcile()
-    this.#told.delete(handle)
-  }
-
-  /** Goes on without those whose faults were told and not mended. */
-  async dropTold(deadlineMs: number): Promise<void> {
-    const dropped = this.#handles.filter((handle) => handle.state === 'faulted' && this.#told.has(handle))
-    await Promise.all(dropped.map((handle) => handle.letGo('dropped', 'dropped after a fault', deadlineMs)))
-  }
-
-  /** All passes are over: tells each receiver what it came to. */
-  finish(): void {
+  /** All passes are over: gives each receiver its own count and command tag. */
+  recordResults(): void {
     for (const { receiver, completion } of this.#handles) {
       receiver.count = completion?.rows
       receiver.command = completion?.command
     }
   }
 
-  /** Gives up all that is not final. */
-  async giveUp(reason: AbortReason, deadlineMs: number): Promise<void> {
-    const open = this.#handles.filter((handle) => !handle.isFinal)
-    await Promise.all(
-      open.map((handle) => {
-        const state = handle.completion === undefined ? 'aborted' : 'rolled-back'
-        return handle.letGo(state, reason, deadlineMs)
-      }),
-    )
+  /** Aborts every receiver that is not final. */
+  async abort(reason: AbortReason, deadlineMs: number): Promise<void> {
+    const open = this.#handles.filter(({ facts }) => !facts.isFinal)
+    await Promise.all(open.map((handle) => handle.abort(reason, deadlineMs)))
   }
 
-  /** Ends every life and gives the threads back. All must be final. */
-  async end(deadlineMs: number): Promise<void> {
-    await Promise.all(this.#handles.map((handle) => handle.end(deadlineMs)))
+  /** Ends every runner and gives the threads back. All receivers must be final. */
+  async close(deadlineMs: number): Promise<void> {
+    await Promise.all(this.#handles.map((handle) => handle.close(deadlineMs)))
     this.#pool.release(this.#reserved)
     this.#reserved = 0
     await this.#ownPool?.close()
@@ -200,18 +157,12 @@ export class ReceiverGroup {
     if (this.#handles.some((handle) => handle.receiver === receiver)) {
       throw new CopyError('COPY_OPTION', 'the same receiver is given twice')
     }
-    const { changed, event, ...context } = this.#context
-    const name = this.#nameFor(receiver)
-    const handle: ReceiverHandle = new ReceiverHandle(receiver, name, {
-      ...context,
-      changed: () => changed(handle),
-      event: (said) => event(said, name),
-    })
+    const handle = new ReceiverHandle(receiver, this.#nameFor(receiver), this.#context)
     this.#handles.push(handle)
     return handle
   }
 
-  /** Its own name, else `receiver 1`, …; one that is taken gets a number. */
+  /** The receiver's own name, else `receiver 1`, …; a name that is taken gets a number. */
   #nameFor(receiver: Receiver): string {
     const name = receiver.name ?? `receiver ${this.#handles.length + 1}`
     const isTaken = (wanted: string): boolean => this.#handles.some((handle) => handle.name === wanted)
@@ -221,23 +172,23 @@ export class ReceiverGroup {
     }
   }
 
-  /** Learns where a receiver lives, unless the signal fires. @returns how many threads that takes */
+  /** Learns where a receiver's runner is to live, unless the signal fires. @returns how many threads that takes */
   async #place(handle: ReceiverHandle, context: ReceiverContext, signal: AbortSignal): Promise<number> {
     try {
       const placement = await abortable(handle.receiver.place(context), signal)
-      const silentMs = this.#context.deadlines.thread
-      this.#makers.set(handle, linkMaker(placement, handle.ticket, this.#pool, silentMs))
-      return placement.thread === 'worker' ? 1 : 0
+      const place = new PlannedPlace(placement, this.#pool, this.#context.deadlines.thread)
+      this.#places.set(handle, place)
+      return place.threads
     } catch (error) {
       if (!signal.aborted) handle.fail(error)
       return 0
     }
   }
 
-  #beginAll(handles: readonly ReceiverHandle[], joining: PassStart): void {
+  #beginAll(handles: readonly ReceiverHandle[], start: PassStart): void {
     for (const handle of handles) {
-      const makeLink = this.#makers.get(handle)
-      if (makeLink !== undefined && handle.state !== 'faulted') handle.begin(makeLink, joining)
+      const place = this.#places.get(handle)
+      if (place !== undefined && handle.state !== 'faulted') handle.begin(place, start)
     }
   }
 }

@@ -1,250 +1,246 @@
 import type { CopyError } from '../../shared/errors/errors.js'
 import type { AbortReason, Completion } from '../../shared/messages/messages.js'
-import type { RingTicket } from '../../shared/ring/reader.js'
+import { STREAM_STATE } from '../../shared/ring/cells.js'
 import type { Report } from '../../shared/runner/receiver-runner.js'
 import { Commit, type CommitEnd, isInDoubt } from '../commit/commit.js'
-import type { ReceiverLink } from '../links/link.js'
-import { AbortRequest, closeLink } from '../links/link.js'
+import type { LinkListener } from '../links/link.js'
+import { LinkedRunner } from '../links/linked-runner.js'
 import type { Receiver } from '../receivers/receiver.js'
+import type { ReceiverView } from './copy-observer.js'
 import type { HandleContext, PassStart } from './handle-context.js'
-import { isDone, isFinal, type LetGoState, type ReceiverState } from './receiver-state.js'
+import { PassTimer } from './pass-timer.js'
+import type { RunnerPlace } from './placement.js'
+import {
+  type EndState,
+  type HandleState,
+  mayBecome,
+  type ReceiverState,
+  requireTransition,
+  STATES,
+  type StateFacts,
+} from './receiver-state.js'
 import * as guards from './reconcile-guards.js'
+import { ReleaseQueue } from './release-queue.js'
 import { RingSubscription } from './ring-subscription.js'
 
-/** Main's face of one receiver: what state it is in, and how to tell it things. */
-export class ReceiverHandle {
+/** Main's face of one receiver: its state, its part in the ring, and the commands to its runner. */
+export class ReceiverHandle implements ReceiverView, LinkListener {
   readonly receiver: Receiver
   readonly name: string
-  readonly ticket: RingTicket
   readonly subscription: RingSubscription
+  readonly timer = new PassTimer()
   readonly #context: HandleContext
-  #state: ReceiverState = 'opening'
-  #link: ReceiverLink | undefined
-  #completion: Completion | undefined
-  #fault: CopyError | undefined
-  #resumable = false
-  #passEnded = false
-  #hasLetGo = true
-  /** Whether its life may hold something that it was not told to give up. */
-  #hasBegun = false
-  #commit: Commit | undefined
-  readonly #abort = new AbortRequest()
-  #released: Promise<void> = Promise.resolve()
+  readonly #runner = new LinkedRunner()
+  readonly #releases: ReleaseQueue
+  #state: HandleState = { name: 'opening' }
 
   constructor(receiver: Receiver, name: string, context: HandleContext) {
     this.receiver = receiver
     this.name = name
-    this.ticket = context.ring.ticket()
     this.#context = context
-    this.subscription = new RingSubscription(context, this.ticket)
+    this.subscription = new RingSubscription(context)
+    this.#releases = new ReleaseQueue(this.#runner, this.subscription)
   }
 
   get state(): ReceiverState {
-    return this.#state
+    return this.facts.shown
   }
 
   get fault(): CopyError | undefined {
-    return this.#fault
+    return 'fault' in this.#state ? this.#state.fault : undefined
   }
 
   get completion(): Completion | undefined {
-    return this.#completion
+    return 'completion' in this.#state ? this.#state.completion : undefined
   }
 
-  /** After `end`: whether all that it was told to give up it gave up by itself and in time. */
-  get hasLetGo(): boolean {
-    return this.#hasLetGo
+  /** What its state means for the copy. */
+  get facts(): StateFacts {
+    return STATES[this.#state.name]
   }
 
-  get isFinal(): boolean {
-    return isFinal(this.#state) || this.isDone
+  /** After `close`: whether all that it was told to release it released on its own and in time. */
+  get isReleased(): boolean {
+    return this.#runner.isClean
   }
 
-  get isDone(): boolean {
-    return isDone(this.#state, this.#completion)
+  /** Settles when it has released what it was told to release so far. */
+  get released(): Promise<unknown> {
+    return this.#releases.settled
   }
 
-  /** Takes part in a pass, by the link it has or a new one. */
-  begin(makeLink: (heard: (report: Report) => void) => ReceiverLink, joining: PassStart): void {
-    this.subscription.begin(joining.sequence)
-    this.#completion = undefined
-    this.#passEnded = false
-    this.#hasBegun = true
-    if (this.#link === undefined) {
-      const link = makeLink((report) => this.#hear(report))
-      this.#link = link
-      link.over.then((how) => {
-        if (how === 'killed') this.#hasLetGo = false
-        if (this.#link === link) this.#link = undefined
-      })
-    }
-    this.#enter('opening')
-    this.#link?.send({ type: 'begin', ...joining })
+  /** Takes part in a pass, with the runner that it has or a new one. */
+  begin(place: RunnerPlace, start: PassStart): void {
+    this.subscription.subscribe(start.sequence)
+    this.timer.begin()
+    if (!this.#runner.isLinked) this.#runner.attach(place.link(this.subscription.ticket, this))
+    this.#enter({ name: 'opening' })
+    this.#runner.begin(start)
   }
 
   /** It joined late: the next pass begins with it. */
   wait(): void {
-    this.#enter('waiting')
+    this.#enter({ name: 'waiting' })
   }
 
   /** The producer delivered everything. */
-  ended(): void {
-    this.#passEnded = true
-    if (this.#state === 'receiving') this.#enter('completing')
+  passEnded(): void {
+    if (this.#state.name === 'receiving') this.#enter({ name: 'completing' })
   }
 
-  /** Settles when it is committed or faulted, its server having been asked where the answer was lost: the state tells. */
+  /** Settles when it is committed, faulted, or in doubt: the server was asked where the answer was lost. */
   async commit(): Promise<void> {
     const { deadlines } = this.#context
-    const commit = new Commit(this.#completion, this.#link?.server, deadlines, (end) =>
-      this.#commitEnded(end),
-    )
-    this.#commit = commit
-    this.#enter('committing')
-    this.#link?.send({ type: 'commit' })
+    const completion = this.completion as Completion
+    const commit = new Commit(completion, this.#runner.server, deadlines, (end) => this.#commitEnded(end))
+    this.#enter({ name: 'committing', completion, commit })
+    this.#runner.send({ type: 'commit' })
     await commit.over
   }
 
-  /** Something about it was found on the main thread, such as a wrong count. */
+  /** Main found something wrong with it, e.g. a wrong count. Changes nothing when it is final. */
   fail(cause: unknown): void {
-    if (!isFinal(this.#state)) this.#faulted(cause, false)
+    if (mayBecome(this.#state.name, 'faulted')) this.#fault(cause, false)
   }
 
-  /** It holds the others up: a fault, and it lets go at once, not when the caller has decided. */
-  tooSlow(fault: CopyError, deadlineMs: number): void {
-    this.#faulted(fault, false)
-    void this.letGo(undefined, 'dropped after a fault', deadlineMs)
-  }
-
-  /**
-   * Goes on from the read cursor after a fault.
-   * @throws CopyError COPY_STATE when it cannot, saying why
-   */
-  reconcile(): void {
-    guards.requireFaulted(this)
-    guards.requireResumable(this, this.#resumable)
-    this.#fault = undefined
-    this.#enterReceiving()
-    this.#link?.send({ type: 'reconcile' })
+  /** It holds up the others: a fault that releases everything at once, before the caller has decided. */
+  failAndRelease(fault: CopyError, deadlineMs: number): void {
+    this.#fault(fault, false)
+    void this.#releases.add(() => this.#releases.release('dropped after a fault', deadlineMs))
   }
 
   /**
-   * Gives up what it did, to take part in the next pass from its start.
-   * @throws CopyError COPY_STATE without a fault, in doubt, or when its thread cannot be ended
+   * Takes it back after a fault, and changes its state at once. `cursor`: it goes on where it stood. `start`: it releases
+   * everything and waits for the next pass.
+   * @returns settles when it has done so; rejects with CopyError COPY_STATE when its thread cannot be ended
+   * @throws CopyError COPY_STATE at once without a fault, in doubt, or when it cannot go on from its cursor
    */
-  async reconcileFromStart(deadlineMs: number): Promise<void> {
-    guards.requireFaulted(this)
-    guards.requireDecided(this)
-    this.#fault = undefined
-    this.#completion = undefined
-    // waiting from now on, so that the next turn does not drop it
-    this.#enter('waiting')
-    await this.letGo('waiting', 'reconciled from the start', deadlineMs)
-    guards.requireLetGo(this)
-    this.subscription.forget()
-  }
-
-  /**
-   * Gives up what it has begun and lets go of the ring, by force when it does not do so in time.
-   * @param state what it is then; undefined for what it is now
-   */
-  letGo(state: LetGoState | undefined, reason: AbortReason, deadlineMs: number): Promise<void> {
-    this.#released = this.#released.then(() => this.#letGo(state, reason, deadlineMs))
-    return this.#released
-  }
-
-  /** Settles when it has let go of what it was told to let go of last. */
-  get released(): Promise<void> {
-    return this.#released
-  }
-
-  async #letGo(state: LetGoState | undefined, reason: AbortReason, deadlineMs: number): Promise<void> {
-    const began = performance.now()
-    // COMMIT is on its way: what it comes to is not ours to say
-    if (this.#state === 'committing') await this.#commit?.giveUp(deadlineMs)
-    if (this.isDone) return
-    const end = isInDoubt(this.#fault) ? 'in-doubt' : state
-    const restMs = Math.max(1, deadlineMs - (performance.now() - began))
-    const link = this.#hasBegun ? this.#link : undefined
-    if (link === undefined || (await this.#abort.send(link, reason, restMs))) {
-      this.#hasBegun = false
-      this.subscription.leave()
-      if (end !== undefined) this.#enter(end)
-      return
+  reconcile(from: 'cursor' | 'start', deadlineMs: number): Promise<void> {
+    if (from === 'start') {
+      guards.requireRestartable(this.name, this.#state)
+      // waiting from now on, so that the next turn does not drop it
+      this.#enter({ name: 'waiting' })
+      return this.#restart(deadlineMs)
     }
-    // a thread in a call that blocks: what it was lent is still its own, until that returns
-    this.#hasLetGo = false
-    // it has not been told to the caller yet: tried again when that is decided
-    if (end === undefined) return
-    link.over.then(() => this.subscription.leave())
-    this.#link = undefined
-    this.#enter(end === 'waiting' ? 'dropped' : end)
+    guards.requireResumable(this.name, this.#state, this.#runner.isActive)
+    this.#enterReceiving()
+    this.#runner.send({ type: 'reconcile' })
+    return Promise.resolve()
   }
 
-  /** Ends its life: connection closed, thread free. It must be final. */
-  async end(deadlineMs: number): Promise<void> {
-    const link = this.#link
-    this.#link = undefined
-    if (link !== undefined && !(await closeLink(link, deadlineMs))) this.#hasLetGo = false
+  /** The copy goes on without it after its fault. */
+  drop(deadlineMs: number): Promise<void> {
+    return this.#releases.add(async () => {
+      if (this.state !== 'faulted') return
+      const isReleased = await this.#releases.release('dropped after a fault', deadlineMs)
+      // reconciled from the start meanwhile
+      if (this.state !== 'faulted') return
+      if (!isReleased) this.#releases.abandon()
+      this.#end('dropped')
+    })
   }
 
-  #hear(report: Report): void {
+  /** The copy is aborted: rolls back and releases everything, by force when that takes too long. */
+  abort(reason: AbortReason, deadlineMs: number): Promise<void> {
+    const end = this.completion === undefined ? 'aborted' : 'rolled-back'
+    return this.#releases.add(async () => {
+      const began = performance.now()
+      // COMMIT is on its way: its result is for the server to say
+      if (this.#state.name === 'committing') await this.#state.commit.giveUp(deadlineMs)
+      if (this.facts.isDone || this.#state.name === 'in-doubt') return
+      const restMs = Math.max(1, deadlineMs - (performance.now() - began))
+      if (!(await this.#releases.release(reason, restMs))) this.#releases.abandon()
+      this.#end(end)
+    })
+  }
+
+  /** Ends its runner: connection closed, thread free. It must be final. */
+  close(deadlineMs: number): Promise<void> {
+    return this.#runner.close(deadlineMs)
+  }
+
+  reported(report: Report): void {
+    const { name } = this.#state
     switch (report.type) {
       case 'started':
         break
       case 'event':
-        this.#context.event(report.event)
+        this.#context.observer.event(report.event, this.name)
         break
       case 'receiving':
-        if (this.#state === 'opening') this.#enterReceiving()
+        if (name === 'opening') this.#enterReceiving()
         break
       case 'completed':
-        if (this.#state !== 'receiving' && this.#state !== 'completing') break
-        this.#completion = report.completion
-        this.subscription.complete()
-        this.#enter('completed')
+        if (name === 'receiving' || name === 'completing') this.#complete(report.completion)
         break
       case 'committed':
-        if (this.#state === 'committing') this.#commit?.answered()
+        if (this.#state.name === 'committing') this.#state.commit.answered()
         break
       case 'aborted':
-        if (!report.aligned) this.#hasLetGo = false
-        this.#abort.answered()
+        this.#runner.aborted(report.aligned)
         break
       case 'fault':
-        if (this.#state === 'committing')
-          this.#commit?.failed(guards.faultOf(this.name, report.cause, 'commit'))
-        else if (!this.isFinal && !this.#isDeaf) this.#faulted(report.cause, report.resumable)
+        this.#faultReported(report.cause, report.resumable)
         break
       default:
-        this.fail(new TypeError(`unknown report ${JSON.stringify(report satisfies never)}`))
+        this.#faultReported(new TypeError(`unknown report ${JSON.stringify(report satisfies never)}`), false)
     }
   }
 
-  /** Whether it was told to give up all that it began, of which nothing is news; or is in doubt, which nothing may hide. */
-  get #isDeaf(): boolean {
-    const isBetween = this.#state === 'waiting' || this.#state === 'faulted'
-    return this.#abort.isPending || (isBetween && !this.#hasBegun) || isInDoubt(this.#fault)
+  #faultReported(cause: unknown, isResumable: boolean): void {
+    if (this.#state.name === 'committing') {
+      this.#state.commit.failed(guards.faultOf(this.name, cause, 'commit'))
+    } else if (this.#runner.isActive && !this.facts.ignoresFaults) {
+      this.#fault(cause, isResumable)
+    }
   }
 
-  #faulted(cause: unknown, resumable: boolean): void {
-    this.#fault = guards.faultOf(this.name, cause, 'copy')
-    this.#resumable = resumable
-    this.#enter('faulted')
+  #fault(cause: unknown, isResumable: boolean): void {
+    const fault = guards.faultOf(this.name, cause, 'copy')
+    this.#enter({ name: 'faulted', fault, isResumable, completion: this.completion })
+  }
+
+  #complete(completion: Completion): void {
+    this.timer.complete()
+    this.subscription.unsubscribe()
+    this.#enter({ name: completion.commits ? 'completed' : 'finished', completion })
   }
 
   #commitEnded(end: CommitEnd): void {
-    if (end.state === 'committed' && end.note !== undefined) this.#context.warn(end.note)
-    if (end.state === 'committed') this.#enter('committed')
-    else this.#faulted(end.fault, false)
+    const completion = this.completion as Completion
+    if (end.state === 'committed') {
+      if (end.note !== undefined) this.#context.observer.warned(end.note)
+      this.#enter({ name: 'committed', completion })
+    } else if (isInDoubt(end.fault)) this.#enter({ name: 'unresolved', fault: end.fault, completion })
+    else this.#fault(end.fault, false)
   }
 
+  async #restart(deadlineMs: number): Promise<void> {
+    const isReleased = await this.#releases.add(async () => {
+      if (await this.#releases.release('reconciled from the start', deadlineMs)) return true
+      this.#releases.abandon()
+      this.#end('dropped')
+      return false
+    })
+    guards.requireReleased(this.name, isReleased)
+    this.subscription.reset()
+  }
+
+  #end(name: EndState): void {
+    const { fault, completion } = this
+    if (this.#state.name === 'unresolved') this.#enter({ ...this.#state, name: 'in-doubt' })
+    else this.#enter({ name, fault, completion })
+  }
+
+  /** It takes slices, or the last ones of a pass that has ended. */
   #enterReceiving(): void {
-    this.#enter(this.#passEnded ? 'completing' : 'receiving')
+    const hasEnded = this.#context.ring.cells.state() === STREAM_STATE.ended
+    this.#enter({ name: hasEnded ? 'completing' : 'receiving' })
   }
 
-  #enter(state: ReceiverState): void {
-    this.#state = state
-    this.#context.changed()
+  #enter(next: HandleState): void {
+    requireTransition(this.name, this.#state.name, next.name)
+    this.#state = next
+    this.#context.observer.receiverChanged(this)
   }
 }

@@ -5,84 +5,51 @@ import type { HandleContext } from './handle-context.js'
 
 const NOTHING: Moved = { messages: 0, bytes: 0 }
 
-/** How one receiver takes part in the ring: whether its cursor gates, how far it is, how often and how long it took. */
+/** One receiver's part in the ring: its ticket, whether its cursor gates the writer, and how far it is. */
 export class RingSubscription {
-  readonly #context: HandleContext
-  readonly #ticket: RingTicket
+  readonly ticket: RingTicket
+  readonly #context: Pick<HandleContext, 'ring' | 'gate' | 'before'>
   #progress: Moved = NOTHING
-  #passes = 0
-  #beganAt = 0
-  #seconds = 0
-  #retries = 0
-  #dueAt = 0
 
-  constructor(context: HandleContext, ticket: RingTicket) {
+  /** @throws CopyError COPY_OPTION when the ring has no cursor left */
+  constructor(context: Pick<HandleContext, 'ring' | 'gate' | 'before'>) {
+    this.ticket = context.ring.ticket()
     this.#context = context
-    this.#ticket = ticket
   }
 
-  /** Passes that it took part in. */
-  get passes(): number {
-    return this.#passes
-  }
-
-  /** How often it was reconciled from the start by itself. */
-  get retries(): number {
-    return this.#retries
-  }
-
-  /** How long its next pass must not begin yet, in milliseconds. */
-  get pauseMs(): number {
-    return Math.max(0, this.#dueAt - performance.now())
-  }
-
-  /** It is tried once more, after a pause. */
-  retry(pauseMs: number): void {
-    this.#retries += 1
-    this.#dueAt = performance.now() + pauseMs
-  }
-
-  /** From the begin of its pass to its completion. */
-  get seconds(): number {
-    return this.#seconds
-  }
-
-  /** What it has let go of in its pass; where it stood when it left the ring, afterwards. */
+  /** What it has released in its pass; after `unsubscribe`, what it had released until then. */
   get progress(): Moved {
-    const cursor = this.#context.gate.cursor(this.#ticket.receiver)
+    const cursor = this.#context.gate.cursor(this.ticket.receiver)
     if (cursor !== undefined) this.#progress = this.#context.before(cursor)
     return this.#progress
   }
 
-  /** Bytes that are published in its pass and that it has not let go of. */
+  /** Bytes that are published in its pass and that it has not released. */
   get lagBytes(): number {
     return this.#context.before(Number.POSITIVE_INFINITY).bytes - this.progress.bytes
   }
 
-  /** Its cursor gates from now on. */
-  begin(sequence: number): void {
-    this.#context.ring.cells.setCursor(this.#ticket.receiver, toCell(sequence))
-    this.#context.gate.add(this.#ticket.receiver, sequence)
+  /** @param cursors as the gate names them */
+  isAmong(cursors: readonly number[]): boolean {
+    return cursors.includes(this.ticket.receiver)
+  }
+
+  /** Its cursor gates the writer from now on, at this sequence. */
+  subscribe(sequence: number): void {
+    this.#context.ring.cells.setCursor(this.ticket.receiver, toCell(sequence))
+    this.#context.gate.add(this.ticket.receiver, sequence)
     this.#progress = NOTHING
-    this.#passes += 1
-    this.#beganAt = performance.now()
   }
 
-  /** It read all there is: it holds nobody back. */
-  complete(): void {
-    this.#seconds = (performance.now() - this.#beganAt) / 1000
-    this.leave()
-  }
-
-  /** Its cursor gates no more: nothing of the ring can be read for it. */
-  leave(): void {
-    // read for the last time
+  /** Its cursor gates no more. Only when nothing of the ring can be read for it any more. */
+  unsubscribe(): void {
+    // the cursor can be read for the last time
     void this.progress
-    this.#context.gate.remove(this.#ticket.receiver)
+    this.#context.gate.remove(this.ticket.receiver)
   }
 
-  /** What it did is void. */
-  forget(): void {
+  /** Its part of the pass is void. */
+  reset(): void {
     this.#progress = NOTHING
   }
 }

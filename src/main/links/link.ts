@@ -1,66 +1,22 @@
-import { settlesWithin } from '../../shared/async/deadline.js'
-import type { AbortReason, ReceiverCommand } from '../../shared/messages/messages.js'
+import type { ReceiverCommand } from '../../shared/messages/messages.js'
+import type { Report } from '../../shared/runner/receiver-runner.js'
 import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
 
-/** By itself, or by force. */
+/** How a runner ended: in order, or because main killed it or its thread died. */
 export type RunnerEnd = 'ended' | 'killed'
 
-/** Main's connection to a receiver's life, wherever that is lived. */
+/** Hears every report of a receiver's runner, on the main thread and in the order in which the runner sent them. */
+export interface LinkListener {
+  reported(report: Report): void
+}
+
+/** Main's connection to a receiver's runner, in whichever thread the runner is. */
 export interface ReceiverLink {
-  /** Where the life has a connection of its own to; undefined for other lives. */
+  /** The server to which the runner has a connection of its own; undefined for other runners. */
   readonly server: ConnectionParameters | undefined
   send(command: ReceiverCommand): void
-  /** Settles when the life is over and nothing of it can touch the ring any more. */
+  /** Settles when the runner has ended and nothing of it can touch the ring any more. */
   readonly over: Promise<RunnerEnd>
-  /** Ends the life by force. `over` settles soon after. */
+  /** Ends the runner by force. `over` settles soon after. */
   kill(): void
-}
-
-/** A thread that does not answer in its deadline and this much more is ended, and is given as long again to exit. */
-const KILL_GRACE_MS = 1000
-
-/** Main's demand that a life gives up what it began. */
-export class AbortRequest {
-  #answered: (() => void) | undefined
-
-  get isPending(): boolean {
-    return this.#answered !== undefined
-  }
-
-  /** The life has answered. */
-  answered(): void {
-    this.#answered?.()
-  }
-
-  /**
-   * Tells the life, and ends it by force when it does not answer.
-   * @returns whether nothing of it can touch the ring any more: a thread in a call that blocks exits when that returns
-   */
-  async send(link: ReceiverLink, reason: AbortReason, deadlineMs: number): Promise<boolean> {
-    const answer = new Promise<void>((resolve) => {
-      this.#answered = resolve
-    })
-    link.send({ type: 'abort', reason, deadlineMs })
-    try {
-      return await settlesOrIsKilled(link, Promise.race([answer, link.over]), deadlineMs)
-    } finally {
-      this.#answered = undefined
-    }
-  }
-}
-
-/** Tells a life that it is over. @returns whether it is */
-export const closeLink = async (link: ReceiverLink, deadlineMs: number): Promise<boolean> => {
-  link.send({ type: 'end', deadlineMs })
-  return settlesOrIsKilled(link, link.over, deadlineMs)
-}
-
-const settlesOrIsKilled = async (
-  link: ReceiverLink,
-  answer: Promise<unknown>,
-  deadlineMs: number,
-): Promise<boolean> => {
-  if (await settlesWithin(answer, deadlineMs + KILL_GRACE_MS)) return true
-  link.kill()
-  return settlesWithin(link.over, KILL_GRACE_MS)
 }

@@ -3,13 +3,14 @@ import { readHeartbeat } from '../../shared/liveness/heartbeat.js'
 
 const LOOK_MS = 250
 /**
- * Threads that one core is trusted to bring through a step of their start, some 100 ms of loading modules, before the
- * default deadline. Where more than these are silent at once they wait for a core, and are given more time.
+ * How many starting threads one core can serve before the default deadline: a step of a start takes some 100 ms, in
+ * which a thread loads modules and shows no sign of life. More silent threads than these wait for a core, and get more
+ * time.
  */
 const THREADS_PER_CORE = 16
 
 interface Watched {
-  readonly beat: Int32Array
+  readonly heartbeat: Int32Array
   readonly deadlineMs: number
   readonly silent: () => void
   seen: number
@@ -21,25 +22,25 @@ let timer: NodeJS.Timeout | undefined
 let lookedAt = 0
 
 /**
- * Watches the beat that a thread's own timer counts up, which costs neither side a message: a thread that spins, or waits
- * in a call that blocks, beats no more. Only time in which this thread itself could look is counted, so that a main
- * thread that was busy or stopped accuses nobody.
+ * Watches the heartbeat of a thread: a cell that a timer of the thread counts up, without a message. The timer of a thread
+ * that spins, or that waits in a call that blocks, does not run. Only time in which this thread itself could look counts,
+ * so that a main thread that was busy or stopped blames no other thread.
  * @param deadlineMs 0 for never
- * @param silent called once, when it did not beat for that long
- * @returns ends the watch
+ * @param silent called once, when the heartbeat stood still for that long
+ * @returns call it to end the watch
  */
-export const watchThread = (beat: Int32Array, deadlineMs: number, silent: () => void): (() => void) => {
+export const watchThread = (heartbeat: Int32Array, deadlineMs: number, silent: () => void): (() => void) => {
   if (deadlineMs === 0) return () => undefined
-  const thread = { beat, deadlineMs, silent, seen: readHeartbeat(beat), silentMs: 0 }
+  const thread = { heartbeat, deadlineMs, silent, seen: readHeartbeat(heartbeat), silentMs: 0 }
   watched.add(thread)
   if (timer === undefined) {
     lookedAt = performance.now()
     timer = setInterval(look, LOOK_MS)
   }
-  return () => forget(thread)
+  return () => unwatch(thread)
 }
 
-const forget = (thread: Watched): void => {
+const unwatch = (thread: Watched): void => {
   watched.delete(thread)
   if (watched.size > 0) return
   clearInterval(timer)
@@ -51,7 +52,7 @@ const look = (): void => {
   const passedMs = Math.min(now - lookedAt, 2 * LOOK_MS)
   lookedAt = now
   const silent = [...watched].filter((thread) => {
-    const seen = readHeartbeat(thread.beat)
+    const seen = readHeartbeat(thread.heartbeat)
     if (seen === thread.seen) return true
     thread.seen = seen
     thread.silentMs = 0
@@ -61,7 +62,7 @@ const look = (): void => {
   for (const thread of silent) {
     thread.silentMs += passedMs * share
     if (thread.silentMs < thread.deadlineMs) continue
-    forget(thread)
+    unwatch(thread)
     thread.silent()
   }
 }

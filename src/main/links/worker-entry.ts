@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
 
-/** The thread link: floors forbid to import the worker, so its address is all that main knows of it. */
+/** The worker's entry by its URL: main must not import code of the workers. */
 const MODULES = new URL('../../workers/receiver-worker.js', import.meta.url)
-/** The same with pg in it, made by scripts/bundle-worker.mjs. */
+/** The same entry with pg in one file, made by scripts/bundle-worker.mjs. */
 const BUNDLE = new URL('../../workers/bundle/receiver-worker.cjs', import.meta.url)
 const BUNDLED_VERSIONS = new URL('../../workers/bundle/versions.json', import.meta.url)
 
-/** Where a package lies that `require` finds: some let nobody ask for their package.json. */
+/** The folder of a package, by its main file: the `exports` of some packages hide their package.json. */
 const folderOf = (require: NodeJS.Require, name: string): string => {
   const file = require.resolve(name)
   const inner = `${sep}node_modules${sep}${name}${sep}`
@@ -16,7 +16,7 @@ const folderOf = (require: NodeJS.Require, name: string): string => {
   return at < 0 ? dirname(file) : file.slice(0, at + inner.length)
 }
 
-/** Whether what is bundled is what is installed: a pg that was updated without us, such as for a mend, is to be used. */
+/** Whether the bundle holds the installed versions: a pg that the user updated, e.g. for a fix, is to be used. */
 const isBundleCurrent = (): boolean => {
   const versions = JSON.parse(readFileSync(BUNDLED_VERSIONS, 'utf8')) as Record<string, string>
   const fromHere = createRequire(import.meta.url)
@@ -33,20 +33,20 @@ const isBundleCurrent = (): boolean => {
 let chosen: string | undefined
 
 /**
- * What a thread loads: one bundle, with which it starts in half the time, if that holds the versions of pg and of what pg
- * depends on that are installed; else the modules as they are. `COPYMAN_BUNDLE=off` in the environment takes the modules,
- * for who instruments pg or debugs in a thread.
+ * What a thread loads: the bundle, with which it starts in half the time, if the bundle holds the installed versions of pg
+ * and of its dependencies; else the separate modules. `COPYMAN_BUNDLE=off` in the environment takes the modules, to
+ * instrument pg or to debug in a thread.
  */
 export const workerEntry = (): string => {
-  chosen ??= (process.env.COPYMAN_BUNDLE !== 'off' && bundleFits() ? BUNDLE : MODULES).href
+  chosen ??= (process.env.COPYMAN_BUNDLE !== 'off' && isBundleUsable() ? BUNDLE : MODULES).href
   return chosen
 }
 
-const bundleFits = (): boolean => {
+const isBundleUsable = (): boolean => {
   try {
     return isBundleCurrent()
   } catch {
-    // packages that cannot be found in this way, such as inside an archive, or no bundle: the modules do as well
+    // no bundle, or packages that cannot be found in this way, e.g. inside an archive: the modules work as well
     return false
   }
 }

@@ -5,38 +5,41 @@ import { makeHeartbeat } from '../../shared/liveness/heartbeat.js'
 import { checkReport } from '../../shared/messages/message-validation.js'
 import type { ReceiverCommand, ReceiverPlan, ReceiverReport } from '../../shared/messages/messages.js'
 import type { RingTicket } from '../../shared/ring/reader.js'
-import type { Report } from '../../shared/runner/receiver-runner.js'
 import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
-import type { ReceiverLink, RunnerEnd } from './link.js'
+import type { LinkListener, ReceiverLink, RunnerEnd } from './link.js'
 import { watchThread } from './watchdog.js'
 import type { WorkerPool } from './worker-pool.js'
 
-/** A life in a worker thread: commands and reports travel by one MessagePort, errors as records. */
+/** A runner in a worker thread: commands and reports travel by one MessagePort, errors as records. */
 export class WorkerLink implements ReceiverLink {
   readonly over: Promise<RunnerEnd>
   readonly #port: MessagePort
-  readonly #heard: (report: Report) => void
+  readonly #listener: LinkListener
   readonly #plan: ReceiverPlan
+  readonly #pool: WorkerPool
+  readonly #silentMs: number
+  readonly #heartbeat = makeHeartbeat()
   readonly #killer = new AbortController()
   #exited: Promise<void> = Promise.resolve()
   #unwatch: () => void = () => undefined
-  #isFaultTold = false
+  #isFaultReported = false
 
-  /** @param silentMs how long the thread may stand still; 0 for as long as it likes */
+  /** @param silentMs how long the thread may stand still, in milliseconds; 0 for no limit */
   constructor(
     plan: ReceiverPlan,
     ticket: RingTicket,
     pool: WorkerPool,
     silentMs: number,
-    heard: (report: Report) => void,
+    listener: LinkListener,
   ) {
     const { port1, port2 } = new MessageChannel()
-    const beat = makeHeartbeat()
     this.#port = port1
     this.#plan = plan
-    this.#heard = heard
-    port1.on('message', (message: unknown) => this.#hear(message, pool, beat, silentMs))
-    this.over = this.#live(pool, { port: port2, ticket, plan, beat })
+    this.#pool = pool
+    this.#silentMs = silentMs
+    this.#listener = listener
+    port1.on('message', this.#received)
+    this.over = this.#run({ port: port2, ticket, plan, beat: this.#heartbeat })
   }
 
   get server(): ConnectionParameters | undefined {
@@ -47,8 +50,8 @@ export class WorkerLink implements ReceiverLink {
     try {
       this.#port.postMessage(command)
     } catch (cause) {
-      // a life that does not hear what it is told cannot be left to itself
-      this.#tellFault(`the worker thread could not be told to ${command.type}: ${messageOf(cause)}`, cause)
+      // a runner that does not get its commands would hold its slots and its thread for ever
+      this.#reportFault(`the worker thread could not be told to ${command.type}: ${messageOf(cause)}`, cause)
       this.kill()
     }
   }
@@ -57,33 +60,38 @@ export class WorkerLink implements ReceiverLink {
     this.#killer.abort()
   }
 
-  #hear(message: unknown, pool: WorkerPool, beat: Int32Array, silentMs: number): void {
+  readonly #received = (message: unknown): void => {
     let report: ReceiverReport
     try {
       report = checkReport(message)
     } catch (cause) {
-      this.#heard({ type: 'fault', cause, resumable: false })
+      this.#listener.reported({ type: 'fault', cause, resumable: false })
       return
     }
     if (report.type === 'started') {
-      this.#exited = pool.exited(report.threadId)
-      this.#unwatch = watchThread(beat, silentMs, () => this.#endSilent(silentMs))
+      this.#exited = this.#pool.exited(report.threadId)
+      this.#unwatch = watchThread(this.#heartbeat, this.#silentMs, () => this.#killSilent())
     }
-    if (report.type !== 'fault') this.#heard(report)
-    else this.#heard({ type: 'fault', cause: fromErrorRecord(report.error), resumable: report.resumable })
+    if (report.type !== 'fault') this.#listener.reported(report)
+    else {
+      const { error, resumable } = report
+      this.#listener.reported({ type: 'fault', cause: fromErrorRecord(error), resumable })
+    }
   }
 
-  async #live(
-    pool: WorkerPool,
-    task: { port: MessagePort; ticket: RingTicket; plan: ReceiverPlan; beat: Int32Array },
-  ): Promise<RunnerEnd> {
+  async #run(task: {
+    port: MessagePort
+    ticket: RingTicket
+    plan: ReceiverPlan
+    beat: Int32Array
+  }): Promise<RunnerEnd> {
     try {
-      await pool.run(task, this.#killer.signal)
+      await this.#pool.run(task, this.#killer.signal)
       return 'ended'
     } catch (cause) {
       // the thread is ending, not ended: until it has, its sockets may still read from the ring
       await this.#exited
-      this.#tellFault(`the worker thread ended: ${messageOf(cause)}`, cause)
+      this.#reportFault(`the worker thread ended: ${messageOf(cause)}`, cause)
       return 'killed'
     } finally {
       this.#unwatch()
@@ -91,17 +99,18 @@ export class WorkerLink implements ReceiverLink {
     }
   }
 
-  /** Told at once, and not when the thread has exited: one that waits in a call that blocks exits when that returns. */
-  #endSilent(silentMs: number): void {
-    this.#tellFault(
-      `the worker thread stood still for ${silentMs} ms and was ended; a function that computes for longer without a pause needs a larger deadlines.thread`,
+  /** Reports the fault now, not at the thread's exit: a thread in a call that blocks exits only when that call returns. */
+  #killSilent(): void {
+    this.#reportFault(
+      `the worker thread stood still for ${this.#silentMs} ms and was ended; a function that computes for longer without a pause needs a larger deadlines.thread`,
     )
     this.kill()
   }
 
-  #tellFault(message: string, cause?: unknown): void {
-    if (this.#isFaultTold) return
-    this.#isFaultTold = true
-    this.#heard({ type: 'fault', resumable: false, cause: new CopyError('COPY_WORKER', message, { cause }) })
+  #reportFault(message: string, cause?: unknown): void {
+    if (this.#isFaultReported) return
+    this.#isFaultReported = true
+    const fault = new CopyError('COPY_WORKER', message, { cause })
+    this.#listener.reported({ type: 'fault', cause: fault, resumable: false })
   }
 }

@@ -7,16 +7,16 @@ const DEFAULT_THREADS = 64
 const MAX_THREADS = 4096
 
 export interface WorkerPoolOptions {
-  /** Threads at most, 1 to 4,096; 64 unless given. Threads start when they are needed. */
+  /** Most threads at a time, 1 to 4,096; default: 64. Threads start when they are needed. */
   readonly threads?: number
-  /** How long an unused thread is kept for the next copy, in milliseconds; 10,000 unless given. */
+  /** How long an unused thread is kept for the next copy, in milliseconds; default: 10,000. */
   readonly idleMs?: number
 }
 
 /**
- * Worker threads for receivers, shared by any number of managers: give one to several copies to start threads once.
- * A copy takes all the threads it needs or waits holding none, so that copies never wait for each other for ever.
- * `close()` it when done; an unused pool keeps no process alive.
+ * Worker threads for receivers, shared by any number of managers: give one pool to several copies to start threads only
+ * once. A copy reserves all the threads that it needs at once, and holds none while it waits: copies cannot deadlock.
+ * `close()` the pool when done; an unused pool keeps no process alive.
  */
 export class WorkerPool {
   readonly threads: number
@@ -41,10 +41,10 @@ export class WorkerPool {
       minThreads: 0,
       maxThreads: threads,
       idleTimeout: idleMs,
-      // 'sync', the default, would stop an idle worker's event loop; ours own sockets
+      // 'sync', the default, would stop the event loop of an idle worker, which our sockets need
       atomics: 'disabled',
     })
-    // a thread that fails between two tasks, such as in a timer that a user's module left: no copy is concerned
+    // a thread that fails between two tasks, e.g. in a timer that a user's module left: no copy is concerned
     this.#piscina.on('error', (error: Error) =>
       process.emitWarning(`an idle copyman worker failed: ${error.message}`),
     )
@@ -52,7 +52,7 @@ export class WorkerPool {
 
   /**
    * Reserves threads: all at once, first come, first served.
-   * @param signal gives up waiting
+   * @param signal cancels the wait
    * @throws CopyError COPY_OPTION when the pool will never have as many; the signal's reason
    */
   async reserve(threads: number, signal: AbortSignal): Promise<void> {
@@ -65,23 +65,23 @@ export class WorkerPool {
     if (this.tryReserve(threads)) return
     signal.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
-      const giveUp = (): void => {
+      const cancel = (): void => {
         this.#queue.splice(this.#queue.indexOf(entry), 1)
         reject(signal.reason)
-        // it may have stood in the way of smaller ones
+        // smaller requests may have waited for this one
         this.release(0)
       }
       const grant = (): void => {
-        signal.removeEventListener('abort', giveUp)
+        signal.removeEventListener('abort', cancel)
         resolve()
       }
       const entry = { threads, grant }
       this.#queue.push(entry)
-      signal.addEventListener('abort', giveUp, { once: true })
+      signal.addEventListener('abort', cancel, { once: true })
     })
   }
 
-  /** Reserves threads if they are free and nobody waits for them. @returns whether it did */
+  /** Reserves threads if they are free and no copy waits for any. @returns whether it did */
   tryReserve(threads: number): boolean {
     if (this.#queue.length > 0 || threads > this.#free) return false
     this.#free -= threads
@@ -98,16 +98,16 @@ export class WorkerPool {
     }
   }
 
-  /** Runs one task on a reserved thread. `signal` ends the thread: the last resort. */
+  /** Runs one task on a reserved thread. @param signal kills the thread: the last resort */
   run(task: { readonly port: MessagePort }, signal: AbortSignal): Promise<void> {
     return this.#piscina.run(task, { transferList: [task.port], signal })
   }
 
-  /** Settles when the thread has exited; at once when there is no such thread any more. */
+  /** Settles when the thread has exited; at once when the pool has no such thread. */
   exited(threadId: number): Promise<void> {
     const thread = this.#piscina.threads.find((worker) => worker.threadId === threadId)
     if (thread === undefined) return Promise.resolve()
-    // one listener a thread, however many lives it has seen
+    // one listener for each thread, however many runners it has had
     const known = this.#exits.get(thread)
     const exited = known ?? new Promise<void>((resolve) => thread.once('exit', () => resolve()))
     this.#exits.set(thread, exited)

@@ -17,23 +17,23 @@ import type { AnyWritable } from '../receivers/stream-target.js'
 import { CopyManager, type OnFault } from './copy-manager.js'
 import type { CopyResult } from './outcome.js'
 
-/** What a copy can be from: a producer, a connection or client with a statement, or anything that can be iterated. */
+/** A source of a copy: a producer, a connection or client with a statement, or anything that can be iterated. */
 export type CopyFrom = Producer | StatementProducerOptions | IteratorSource
 
-/** What a copy can be to: a receiver, a connection or client with a statement, a stream, or a function that takes slices. */
+/** A target of a copy: a receiver, a connection or client with a statement, a stream, or a function that takes slices. */
 export type CopyTo = Receiver | StatementReceiverOptions | AnyWritable | SliceCallable
 
 export interface CopyOptions extends CopyManagerOptions {
   readonly from: CopyFrom
   readonly to: readonly CopyTo[]
   /**
-   * What to do when a receiver fails. `abort`, the default: nothing is loaded anywhere unless all is well. `isolate`:
-   * the others go on. Or a function, called with each fault, that may reconcile.
+   * What to do when a receiver fails. `abort`: the copy ends, and nothing is loaded anywhere. `isolate`: the others go
+   * on. Or a function, called with each fault, that may reconcile. Default: `abort`.
    */
   readonly onFault?: OnFault
   /**
-   * Takes back by itself what may heal by itself, such as a connection that was lost or a server that restarts: never,
-   * unless given. `onFault` decides about what is left.
+   * Reconciles receivers from the start after transient faults, e.g. a lost connection or a restart of the server.
+   * `onFault` decides about all other faults. Default: no retry.
    */
   readonly retry?: RetryOptions
 }
@@ -41,8 +41,8 @@ export interface CopyOptions extends CopyManagerOptions {
 /**
  * Reads `from` once and loads every receiver in `to`, all at the same time, in one call.
  * @throws CopyError COPY_OPTION for illegal options, before anything is connected
- * @throws CopyFailed when the producer failed, or a receiver under `abort`, or every receiver: nothing is loaded, but
- *   for what its `committed` lists
+ * @throws CopyFailed when the producer failed, or a receiver under `abort`, or every receiver: nothing is loaded, except
+ *   into the receivers that its `committed` lists
  * @throws CopyAborted when the signal fired
  */
 export const copy = async (options: CopyOptions): Promise<CopyResult> => {

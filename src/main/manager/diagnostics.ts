@@ -1,35 +1,36 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { CopyError } from '../../shared/errors/errors.js'
 import type { AbortReason } from '../../shared/messages/messages.js'
-import type { ReceiverHandle } from '../handles/receiver-handle.js'
+import type { ReceiverView } from '../handles/copy-observer.js'
 import type { ReceiverState } from '../handles/receiver-state.js'
 import type { CopyResult } from './outcome.js'
 
-/** What every message bears. */
+/** What every message holds. */
 export interface CopyMessage {
   /** Numbers the copies of this process, from 1. */
   readonly copy: number
 }
 
 /**
- * What is published on the channels of `node:diagnostics_channel`, by their names. On the main thread, while it happens:
- * a subscriber is called before the copy goes on, and should be quick. Messages are made only where somebody listens.
- * Of one that throws, Node makes an `uncaughtException` of its own; the copy does not notice.
+ * The messages on the channels of `node:diagnostics_channel`, by the channel's name. They are published on the main
+ * thread, as things happen: the copy goes on when all subscribers have returned, so they should be quick. A message is
+ * made only when its channel has subscribers. When a subscriber throws, Node emits an `uncaughtException`, and the copy
+ * goes on.
  */
 export interface CopyMessages<M> {
-  /** `open()` was called. `manager.stats()` tells at any time how far everybody is. */
+  /** `open()` was called. `manager.stats()` returns at any time how far every receiver is. */
   readonly 'copyman:start': CopyMessage & {
     readonly manager: M
     /** The producer's name. */
     readonly source: string
-    /** Names of the receivers, in their order. */
+    /** Names of the receivers, in the order in which the caller gave them. */
     readonly receivers: readonly string[]
   }
-  /** A pass over the data begins: 1 for the first. */
+  /** A pass over the data begins; passes are numbered from 1. */
   readonly 'copyman:pass': CopyMessage & { readonly pass: number; readonly receivers: readonly string[] }
   /** Something failed. `receiver` is undefined for the producer's fault, which ends the copy. */
   readonly 'copyman:fault': CopyMessage & { readonly receiver: string | undefined; readonly error: CopyError }
-  /** A faulted receiver was taken back. */
+  /** A faulted receiver was reconciled. */
   readonly 'copyman:reconcile': CopyMessage & {
     readonly receiver: string
     readonly from: 'cursor' | 'start'
@@ -37,17 +38,17 @@ export interface CopyMessages<M> {
   /** A receiver's data is visible. */
   readonly 'copyman:commit': CopyMessage & {
     readonly receiver: string
-    /** By its own count; undefined where it has none. */
+    /** Rows by the receiver's own count; undefined for a receiver that does not count. */
     readonly rows: number | undefined
     readonly bytes: number
     /** From the begin of its pass to its completion. */
     readonly seconds: number
   }
-  /** The copy is over, and everything let go. Once for each `copyman:start`. */
+  /** The copy is over, and everything is released. Once for each `copyman:start`. */
   readonly 'copyman:end': CopyMessage & {
-    /** `done`: as far as its receivers' outcomes say; `failed`: it rejects with CopyFailed; `aborted`: with CopyAborted. */
+    /** `done`: see the outcomes of its receivers; `failed`: it rejects with CopyFailed; `aborted`: with CopyAborted. */
     readonly end: 'done' | 'failed' | 'aborted'
-    /** What decided that it failed. */
+    /** The fault that made the copy fail; undefined for other ends. */
     readonly error: CopyError | undefined
     readonly result: CopyResult
   }
@@ -67,7 +68,7 @@ const CHANNELS: Readonly<Record<Name, Channel>> = {
   'copyman:end': channelOf('copyman:end'),
 }
 
-/** States of those that a pass begins with. */
+/** States of the receivers that take part as a pass begins. */
 const JOINED: readonly ReceiverState[] = ['opening', 'receiving']
 
 const ENDS: { readonly [R in AbortReason]?: 'done' | 'aborted' } = {
@@ -77,45 +78,50 @@ const ENDS: { readonly [R in AbortReason]?: 'done' | 'aborted' } = {
 
 let copies = 0
 
-/** What a message tells of the manager of its copy. */
-interface Managed {
+/** What messages need of the manager of their copy. */
+export interface Managed {
   readonly producer: { readonly name: string }
-  readonly outcomes: readonly { readonly name: string }[]
+  readonly outcomes: readonly { readonly name: string; readonly state: ReceiverState }[]
 }
 
-/** Publishes what happens to one copy, of a manager of type `M`. */
+/** Publishes what happens in one copy, of a manager of type `M`. */
 export class Diagnostics<M extends Managed> {
+  readonly #manager: M
+  readonly #result: () => CopyResult
   #copy = 0
   #fault: CopyError | undefined
 
+  /** @param result called at the end, if the channel has subscribers */
+  constructor(manager: M, result: () => CopyResult) {
+    this.#manager = manager
+    this.#result = result
+  }
+
   /** The copy begins: it gets its number. */
-  started(manager: M): void {
+  begun(): void {
     copies += 1
     this.#copy = copies
     this.#publish('copyman:start', () => ({
-      manager,
-      source: manager.producer.name,
-      receivers: manager.outcomes.map(({ name }) => name),
+      manager: this.#manager,
+      source: this.#manager.producer.name,
+      receivers: this.#manager.outcomes.map(({ name }) => name),
     }))
   }
 
-  /** @param handles all receivers of the copy, those that take part begun already */
-  passed(pass: number, handles: readonly ReceiverHandle[]): void {
+  /** A pass is about to begin; the receivers that take part have begun already. */
+  passStarted(pass: number): void {
     this.#publish('copyman:pass', () => ({
       pass,
-      receivers: handles.filter(({ state }) => JOINED.includes(state)).map(({ name }) => name),
+      receivers: this.#manager.outcomes.filter(({ state }) => JOINED.includes(state)).map(({ name }) => name),
     }))
   }
 
-  /** A receiver's state changed. */
-  changed(handle: ReceiverHandle): void {
-    const { name, state, fault } = handle
+  receiverChanged({ name, state, fault, completion, subscription, timer }: ReceiverView): void {
     if (state === 'faulted' && fault !== undefined) this.failed(name, fault)
     if (state !== 'committed') return
     this.#publish('copyman:commit', () => {
-      const { completion, subscription: participation } = handle
-      const { progress, seconds } = participation
-      return { receiver: name, rows: completion?.rows, bytes: progress.bytes, seconds }
+      const { progress } = subscription
+      return { receiver: name, rows: completion?.rows, bytes: progress.bytes, seconds: timer.seconds }
     })
   }
 
@@ -129,12 +135,12 @@ export class Diagnostics<M extends Managed> {
     this.#publish('copyman:reconcile', () => ({ receiver, from }))
   }
 
-  ended(reason: AbortReason, result: () => CopyResult): void {
+  ended(reason: AbortReason): void {
     // a manager that was closed before it was opened
     if (this.#copy === 0) return
     const end: CopyMessages<M>['copyman:end']['end'] = ENDS[reason] ?? 'failed'
     const error = end === 'failed' ? this.#fault : undefined
-    this.#publish('copyman:end', () => ({ end, error, result: result() }))
+    this.#publish('copyman:end', () => ({ end, error, result: this.#result() }))
   }
 
   #publish<N extends Name>(name: N, body: () => Body<M, N>): void {

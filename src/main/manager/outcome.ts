@@ -1,42 +1,42 @@
 import type { CopyError } from '../../shared/errors/errors.js'
-import type { ReceiverHandle } from '../handles/receiver-handle.js'
+import type { CopyProgress } from '../coordinator/copy-progress.js'
+import type { ReceiverView } from '../handles/copy-observer.js'
 import type { ReceiverState } from '../handles/receiver-state.js'
-import type { Moved } from '../ring/slice-totals.js'
 
-/** What became of one receiver. */
+/** The outcome of one receiver. */
 export interface Outcome {
   readonly name: string
   readonly state: ReceiverState
-  /** Rows by the receiver's own count; undefined where it has none, or did not get that far. */
+  /** Rows by the receiver's own count; undefined for one that does not count, or did not get that far. */
   readonly rows?: number
-  /** Payload bytes that it has let go of. */
+  /** Payload bytes that it has released, in its last pass. */
   readonly bytes: number
-  /** From the begin of its pass to its completion. */
+  /** From the begin of its pass to its completion; 0 for one that never completed. */
   readonly seconds: number
-  /** Passes that it took part in: more than one after a reconcile from the start. */
+  /** Passes that it took part in: more than 1 after a reconcile from the start. */
   readonly passes: number
   /** How often `retry` reconciled it from the start. */
   readonly retries: number
   readonly fault?: CopyError
 }
 
-/** What a copy came to. */
+/** The result of a copy. */
 export interface CopyResult {
   /** CopyData messages of one pass, as PostgreSQL sends them. */
   readonly messages: number
-  /** Rows by the producer's command tag, else by the first receiver's; undefined where nobody counts. */
+  /** Rows by the producer's command tag, else by the first receiver that counts; undefined where none does. */
   readonly rows?: number
   /** Payload bytes of one pass, without framing. */
   readonly bytes: number
   /** From the producer's first slice to the last completion. */
   readonly seconds: number
-  /** Connecting, starting threads, COPY started at both ends. */
+  /** Connecting, starting threads, and starting COPY at both ends. */
   readonly openSeconds: number
-  /** In the order the receivers were given. */
+  /** In the order in which the caller gave the receivers. */
   readonly receivers: readonly Outcome[]
   /**
-   * What failed while letting go, such as the producer's own `close()`: what was committed stays committed. And for each
-   * COMMIT whose answer was lost, of which the server says that it is done, an error of the phase `commit`.
+   * What failed while the copy released its resources, e.g. in the producer's own `close()`: all commits stand. And an
+   * error of the phase `commit` for each COMMIT whose answer was lost and that, as the server said when asked, was done.
    */
   readonly warnings: readonly CopyError[]
 }
@@ -47,7 +47,7 @@ export interface ReceiverStats {
   readonly state: ReceiverState
   readonly messages: number
   readonly bytes: number
-  /** Bytes that are published and that it has not let go of. */
+  /** Bytes that are published and that it has not released. */
   readonly lagBytes: number
 }
 
@@ -55,40 +55,40 @@ export interface CopyStats {
   readonly pass: number
   readonly messages: number
   readonly bytes: number
-  /** Since the first slice. */
+  /** From the first slice until now, or until the end. */
   readonly seconds: number
   readonly receivers: readonly ReceiverStats[]
 }
 
-export const outcomeOf = (handle: ReceiverHandle): Outcome => ({
-  name: handle.name,
-  state: handle.state,
-  ...(handle.completion?.rows !== undefined && { rows: handle.completion.rows }),
-  bytes: handle.subscription.progress.bytes,
-  seconds: handle.subscription.seconds,
-  passes: handle.subscription.passes,
-  retries: handle.subscription.retries,
-  ...(handle.fault !== undefined && { fault: handle.fault }),
+/** @param retries how often `retry` reconciled it from the start */
+export const outcomeOf = (receiver: ReceiverView, retries: number): Outcome => ({
+  name: receiver.name,
+  state: receiver.state,
+  ...(receiver.completion?.rows !== undefined && { rows: receiver.completion.rows }),
+  bytes: receiver.subscription.progress.bytes,
+  seconds: receiver.timer.seconds,
+  passes: receiver.timer.passes,
+  retries,
+  ...(receiver.fault !== undefined && { fault: receiver.fault }),
 })
 
-/** @param first what the first pass moved: what a receiver that is done has, whatever pass is under way */
-export const statsOf = (
-  handles: readonly ReceiverHandle[],
-  pass: number,
-  totals: Moved,
-  first: Moved,
-  seconds: number,
-): CopyStats => {
-  const receivers = handles.map((handle) => {
-    const { messages, bytes } = handle.subscription.progress
-    const due = handle.completion === undefined ? totals : first
-    return {
-      name: handle.name,
-      state: handle.state,
-      messages,
-      bytes,
-      lagBytes: Math.max(0, due.bytes - bytes),
-    }
+export const statsOf = (receivers: readonly ReceiverView[], progress: CopyProgress): CopyStats => {
+  const { pass, totals, first, seconds } = progress
+  const stats = receivers.map(({ name, state, completion, subscription }) => {
+    const { messages, bytes } = subscription.progress
+    // a receiver that is complete has what the first pass moved, whatever pass is under way
+    const due = completion === undefined ? totals : first
+    return { name, state, messages, bytes, lagBytes: Math.max(0, due.bytes - bytes) }
   })
-  return { pass, messages: totals.messages, bytes: totals.bytes, seconds, receivers }
+  return { pass, messages: totals.messages, bytes: totals.bytes, seconds, receivers: stats }
+}
+
+export const resultOf = (
+  receivers: readonly Outcome[],
+  { first, seconds, openSeconds }: CopyProgress,
+  warnings: readonly CopyError[],
+): CopyResult => {
+  const { messages, bytes, end } = first
+  const rows = end?.rows ?? receivers.find((outcome) => outcome.rows !== undefined)?.rows
+  return { messages, bytes, ...(rows !== undefined && { rows }), seconds, openSeconds, receivers, warnings }
 }

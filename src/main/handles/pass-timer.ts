@@ -1,0 +1,25 @@
+/** Counts the passes of one receiver, and times the last. */
+export class PassTimer {
+  #passes = 0
+  #beganAt = 0
+  #seconds = 0
+
+  /** Passes that it took part in. */
+  get passes(): number {
+    return this.#passes
+  }
+
+  /** From the begin of its pass to its completion; that of an earlier pass until the completion. */
+  get seconds(): number {
+    return this.#seconds
+  }
+
+  begin(): void {
+    this.#passes += 1
+    this.#beganAt = performance.now()
+  }
+
+  complete(): void {
+    this.#seconds = (performance.now() - this.#beganAt) / 1000
+  }
+}

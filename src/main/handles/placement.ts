@@ -17,5 +17,5 @@ export const linkMaker =
   (placement: Placement, ticket: RingTicket, pool: WorkerPool, silentMs: number): MakeLink =>
   (heard) =>
     placement.thread === 'main'
-      ? new LocalLink(placement.makeTarget, ticket, heard)
+      ? new LocalLink(placement.makeTarget, ticket, heard, placement.server)
       : new WorkerLink(placement.plan, ticket, pool, silentMs, heard)

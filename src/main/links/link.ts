@@ -1,14 +1,14 @@
 import { settlesWithin } from '../../shared/async/deadline.js'
 import type { AbortReason, ReceiverCommand } from '../../shared/messages/messages.js'
-import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
+import type { ServerAccess } from '../access/server-access.js'
 
 /** By itself, or by force. */
 export type RunnerEnd = 'ended' | 'killed'
 
 /** Main's connection to a receiver's life, wherever that is lived. */
 export interface ReceiverLink {
-  /** Where the life has a connection of its own to; undefined for other lives. */
-  readonly server: ConnectionParameters | undefined
+  /** How to reach the server that the receiver commits on; undefined for receivers without one. */
+  readonly server: ServerAccess | undefined
   send(command: ReceiverCommand): void
   /** Settles when the life is over and nothing of it can touch the ring any more. */
   readonly over: Promise<RunnerEnd>

@@ -3,11 +3,12 @@ import type { RingTicket } from '../../shared/ring/reader.js'
 import { ReceiverRunner, type Report } from '../../shared/runner/receiver-runner.js'
 import type { Target } from '../../shared/runner/target.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
+import type { ServerAccess } from '../access/server-access.js'
 import type { ReceiverLink, RunnerEnd } from './link.js'
 
 /** A life on the main thread: what a user's function throws arrives as it was thrown. */
 export class LocalLink implements ReceiverLink {
-  readonly server = undefined
+  readonly server: ServerAccess | undefined
   readonly over: Promise<RunnerEnd>
   readonly #life: ReceiverRunner
   #kill: () => void = () => undefined
@@ -16,7 +17,9 @@ export class LocalLink implements ReceiverLink {
     makeTarget: (event: (event: ServerEvent) => void) => Target,
     ticket: RingTicket,
     heard: (report: Report) => void,
+    server?: ServerAccess,
   ) {
+    this.server = server
     this.#life = new ReceiverRunner(
       () => makeTarget((event) => heard({ type: 'event', event })),
       ticket,

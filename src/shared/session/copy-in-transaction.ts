@@ -193,7 +193,7 @@ export class CopyInTransaction {
       // the COPY may have begun only now: a COPY that waits for its first row ignores a cancel request
       if (this.#isTaking) await this.#cancelCopy(this.#command as CopyCommand, reason)
       await untilIdle(client, session.closed)
-      if (this.#isBegun && this.#options.owned) {
+      if (this.#isBegun && !this.#isEnded && this.#options.owned) {
         await session.query('ROLLBACK', 'abort')
         this.#isEnded = true
       }

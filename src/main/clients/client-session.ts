@@ -6,6 +6,7 @@ import { CopyError } from '../../shared/errors/errors.js'
 import type { BackendId } from '../../shared/session/backend-id.js'
 import { isIdle } from '../../shared/session/client-idle.js'
 import { CopyCommand, type CopyProtocol } from '../../shared/session/copy-command.js'
+import type { CopyInSession } from '../../shared/session/copy-in.js'
 import { onServerEvents, type ServerEvent } from '../../shared/session/server-events.js'
 import type { StatementSession } from '../../shared/session/session.js'
 import { RAW_TYPES } from '../../shared/session/session.js'
@@ -67,7 +68,7 @@ export const refuseSameClient = (ends: Iterable<object>): void => {
  * A user's pg.Client for the time of a copy, with the methods of a Session. Its transaction is never begun or committed
  * here, and the client is never ended. `end` removes all listeners.
  */
-export class ClientSession implements StatementSession {
+export class ClientSession implements StatementSession, CopyInSession {
   readonly client: pg.Client
   /** Human-readable, for error texts. */
   readonly server = 'the server of the pg.Client'

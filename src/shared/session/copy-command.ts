@@ -1,7 +1,8 @@
-import type { Connection, Submittable } from 'pg'
+import type { Connection } from 'pg'
 import { CopyError } from '../errors/errors.js'
 import { type CopyState, type CopyStep, next } from './copy-state.js'
 import { toCopyFailReason } from './copy-statement.js'
+import type { PgQuery } from './pg-query.js'
 
 /** `simple` sends a Query message. `extended` allows one statement only, and needs one more Sync after COPY IN. */
 export type CopyProtocol = 'simple' | 'extended'
@@ -20,7 +21,7 @@ const MORE_THAN_ONE = 'more than one statement was given; one COPY is expected'
  * One COPY on pg's connection. pg submits it like a query of its own, and calls it for each message of the server.
  * CopyData does not pass through here in either direction. Its states and their order: `copy-state.ts`.
  */
-export class CopyCommand implements Submittable {
+export class CopyCommand implements PgQuery {
   /** CopyInResponse or CopyOutResponse came. Rejects with the server's error, or when the statement is no COPY. */
   readonly started: Promise<CopyDirection>
   /**

@@ -11,6 +11,7 @@ import { sessionFault, toCopyError } from '../wire/server-error.js'
 import { guardWire } from '../wire/wire-guard.js'
 import type { BackendId } from './backend-id.js'
 import { CopyCommand, type CopyProtocol } from './copy-command.js'
+import type { CopyInSession } from './copy-in.js'
 import { onServerEvents, type ServerEvent } from './server-events.js'
 
 /**
@@ -40,7 +41,7 @@ export interface SessionOptions {
  * One connection of ours to one server, through pg: opened from plain data, and ended by us. Beyond pg it has errors as
  * CopyErrors, COPY, and an `end` that waits until the socket is closed.
  */
-export class Session {
+export class Session implements CopyInSession {
   readonly #client: pg.Client
   readonly #server: string
   /** Whether the connection uses TLS, which a policy may leave to the server. */

@@ -21,7 +21,7 @@ export type Placement =
       readonly thread: 'main'
       /** `event` takes what a server sent without being asked, for the manager's listeners. */
       readonly makeTarget: (event?: (event: ServerEvent) => void) => Target
-      /** Reaches the server again when the answer to a COMMIT was lost. */
+      /** Reaches the server again when the answer to a COMMIT was lost. @hidden */
       readonly server?: ServerAccess
     }
 

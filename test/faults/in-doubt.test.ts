@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
+import pg from 'pg'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { startServers } from '../../scripts/postgres/servers.js'
@@ -11,6 +12,7 @@ import {
   type CopyManagerOptions,
   type Receiver,
   ReceiverFault,
+  StatementReceiver,
 } from '../../src/index.js'
 import {
   type Caught,
@@ -388,6 +390,98 @@ test('row 25: close() waits for what became of a lost COMMIT no longer than dead
     { deadlines: { abort: 500 } },
   )
   await assertRows([second, third], 't', ROWS)
+})
+
+/** As `losing`, with the first receiver on the one client of a pool, which goes by the proxy. */
+const losingOnPool = async (
+  atCommit: (caught: Caught, pool: pg.Pool) => void,
+  use: (setting: Setting) => Promise<void>,
+  options: CopyManagerOptions = {},
+): Promise<void> => {
+  const remains = countRemains()
+  const proxy = await startCommitProxy(first, (caught) => atCommit(caught, pool))
+  const pool = new pg.Pool({ ...proxy.connection, application_name: 'copyman', max: 1 })
+  try {
+    const lost = new StatementReceiver({ client: pool, name: first.name, statement: 'COPY t FROM STDIN' })
+    const receivers = [lost, intoTable(second, 't'), intoTable(third, 't')]
+    await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers, options)
+    await use({ manager, lost, proxy })
+  } finally {
+    await inTime(pool.end(), 'the pool ends')
+    await proxy.close()
+  }
+  await fleet.assertNoConnections()
+  await remains.assertNoneLeft()
+}
+
+for (const [what, atCommit, options] of [
+  ['whose answer is cut off', cutTheAnswer, {}],
+  ['that is not answered in time', swallowTheAnswer, { deadlines: { finish: 1000 } }],
+] as const) {
+  test(`row 17: a COMMIT ${what} on a pool's client is looked up by another client of the pool`, async () => {
+    await losingOnPool(
+      atCommit,
+      async ({ manager }) => {
+        await inTime(manager.run(), 'the copy')
+        assertCommitted(manager, [1, 1, 1])
+        assertNoted(manager)
+      },
+      options,
+    )
+    await assertSame(fleet.all, 't')
+  })
+}
+
+test("row 17: a COMMIT that never left a pool's client is rolled back, and its receiver is loaded from the start", async () => {
+  await losingOnPool(cutTheRequest, async ({ manager, lost }) => {
+    const { faults } = await inTime(
+      iterate(manager, {
+        fault: async (fault) => {
+          const error = faultOf(fault, first.name)
+          assert.deepEqual([error.code, error.phase], ['COPY_CONNECTION_LOST', 'commit'])
+          assert.match(error.message, /COMMIT was lost and the server rolled back/)
+          await manager.reconcile(lost, { from: 'start' })
+        },
+      }),
+      'the copy',
+    )
+    assert.equal(faults.length, 1)
+    assertCommitted(manager, [2, 1, 1])
+    assert.deepEqual(manager.warnings, [])
+  })
+  await assertSame(fleet.all, 't')
+})
+
+test('row 17: a pool that gives no other client leaves the receiver in doubt after the deadline', async () => {
+  let taken: Promise<pg.PoolClient> | undefined
+  await losingOnPool(
+    (caught, pool) => {
+      // a user waits for the place of the client that is lost, and keeps it
+      taken = pool.connect()
+      cutTheAnswer(caught)
+    },
+    async (setting) => {
+      await endsInDoubt(setting, /not within 500 ms: the pg\.Pool gave no other client/)
+      const client = await inTime(taken as Promise<pg.PoolClient>, "the user's client")
+      assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
+      client.release()
+    },
+    { deadlines: { resolve: 500 } },
+  )
+})
+
+test('row 17: another server that a pool connects to meanwhile is not believed', async () => {
+  let proxy: CommitProxy | undefined
+  await losingOnPool(
+    (caught) => {
+      proxy?.goTo(second)
+      cutTheAnswer(caught)
+    },
+    async (setting) => {
+      proxy = setting.proxy
+      await endsInDoubt(setting, /another server now/)
+    },
+  )
 })
 
 // last: its server stays on another timeline

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
+import pg from 'pg'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
-import { CopyAborted, CopyManager, type CopyManagerOptions, type StatementReceiver } from '../../src/index.js'
+import { CopyAborted, CopyManager, type CopyManagerOptions, StatementReceiver } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { cutInsteadOf, startProxy } from '../support/proxy.js'
 import { countRemains } from '../support/remains.js'
@@ -28,6 +29,27 @@ const terminateInCommit = (server: Server): Promise<void> =>
     return ended.length === 1
   }, 'a backend waits in COMMIT')
 
+/** A receiver of the first target on a client of a pool; the one that asks takes the place of the one that is lost. */
+const byPool = async (
+  connection: pg.PoolConfig,
+  use: (lost: StatementReceiver) => Promise<void>,
+): Promise<void> => {
+  const pool = new pg.Pool({ ...connection, application_name: 'copyman', max: 1 })
+  try {
+    await use(
+      new StatementReceiver({
+        client: pool,
+        name: first.name,
+        statement: 'COPY t FROM STDIN',
+        session: { synchronous_commit: 'on' },
+      }),
+    )
+    assert.deepEqual([pool.totalCount, pool.idleCount, pool.waitingCount], [1, 1, 0])
+  } finally {
+    await pool.end()
+  }
+}
+
 /** Each way to lose the answer to a COMMIT: the target, whose server does commit, and what has to be done to it. */
 const LOST: Record<
   string,
@@ -43,6 +65,8 @@ const LOST: Record<
   },
   'is lost with its backend': (use) =>
     use(intoTable(first, 't', { session: { synchronous_commit: 'on' } }), () => terminateInCommit(first)),
+  "is lost with its backend on a pool's client": (use) =>
+    byPool(first.connection, (lost) => use(lost, () => terminateInCommit(first))),
 }
 
 for (const [how, losing] of Object.entries(LOST)) {

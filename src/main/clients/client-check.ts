@@ -2,16 +2,16 @@ import pg from 'pg'
 import { CopyError } from '../../shared/errors/errors.js'
 import { isClient } from './client-session.js'
 
-/** Not by its class: a program may hold more than one copy of pg. */
+/** Not by its class: a program may have loaded more than one copy of pg. */
 export const isPool = (client: unknown): client is pg.Pool => {
   const { idleCount, connect } = (client ?? {}) as Partial<pg.Pool>
   return client instanceof pg.Pool || (idleCount !== undefined && typeof connect === 'function')
 }
 
 /**
- * Checks that options name either a connection or a client.
- * @returns the client or pool, if it is that
- * @throws CopyError COPY_OPTION otherwise, and for what is neither
+ * Checks that the options have exactly one of `connection` and `client`.
+ * @returns the client or pool; undefined for a connection
+ * @throws CopyError COPY_OPTION for both or neither, and for a client that is neither a pg.Client nor a pg.Pool
  */
 export const checkClient = (
   options: { readonly connection?: unknown; readonly client?: unknown; readonly session?: unknown },

@@ -4,16 +4,18 @@ import { settlesWithin } from '../../shared/async/deadline.js'
 import type { CopyPhase } from '../../shared/errors/codes.js'
 import { CopyError } from '../../shared/errors/errors.js'
 import type { BackendId } from '../../shared/session/backend-id.js'
+import { isIdle } from '../../shared/session/client-idle.js'
 import { CopyCommand, type CopyProtocol } from '../../shared/session/copy-command.js'
+import type { CopyInSession } from '../../shared/session/copy-in.js'
 import { onServerEvents, type ServerEvent } from '../../shared/session/server-events.js'
 import type { StatementSession } from '../../shared/session/session.js'
 import { RAW_TYPES } from '../../shared/session/session.js'
 import { MAX_MS } from '../../shared/session/step-deadlines.js'
 import { sessionFault } from '../../shared/wire/server-error.js'
+import { beginUse, endUse } from './in-use.js'
 
-/** pg's client as it is, beyond its types. */
+/** What pg's client has beyond its types. */
 type PgClient = pg.Client & {
-  readonly readyForQuery?: boolean
   readonly _connected?: boolean
   readonly _ending?: boolean
   readonly _activeQuery?: object | null
@@ -21,16 +23,16 @@ type PgClient = pg.Client & {
   readonly connectionParameters?: { readonly query_timeout?: number | false }
 }
 
-/** What a client shows of itself before a copy. */
+/** The state of a client before a copy. */
 export interface ClientState {
-  /** ReadyForQuery's transaction status: idle, in a transaction, in a failed one. */
+  /** The transaction status of ReadyForQuery: idle, in a transaction, in a failed transaction. */
   readonly status: 'I' | 'T' | 'E'
   readonly isolation: string
 }
 
 const FAILED_TRANSACTION = '25P02'
 
-/** Settings without which the same bytes do not mean the same: name, whether a value will do, what to set. */
+/** Settings that decide what the bytes of a value mean: name, whether a value is right, what to set instead. */
 const NEEDED: readonly [name: string, suits: (value: string) => boolean, right: string][] = [
   ['client_encoding', (value) => value === 'UTF8', 'UTF8'],
   ['DateStyle', (value) => value.startsWith('ISO'), 'ISO'],
@@ -41,18 +43,15 @@ const NEEDED_OF_PRODUCERS: typeof NEEDED = [
   ['extra_float_digits', (value) => Number(value) >= 1, '1'],
 ]
 
-/** Clients that a copy is using. */
-const inUse = new WeakSet<pg.Client>()
-
-/** Not by its class: a program may hold more than one copy of pg. */
+/** Not by its class: a program may have loaded more than one copy of pg. */
 export const isClient = (client: unknown): client is pg.Client => {
   const { query, connection } = (client ?? {}) as Partial<pg.Client>
   return typeof query === 'function' && typeof connection?.stream?.write === 'function'
 }
 
 /**
- * No client can do two things in one copy.
- * @throws CopyError COPY_OPTION for a user's client that is given twice
+ * Refuses a client that is given for two ends of one copy.
+ * @throws CopyError COPY_OPTION
  */
 export const refuseSameClient = (ends: Iterable<object>): void => {
   const clients = new Set<unknown>()
@@ -66,16 +65,16 @@ export const refuseSameClient = (ends: Iterable<object>): void => {
 }
 
 /**
- * A user's pg.Client for the time of a copy, with the face of a Session. It is never begun, committed or ended; what
- * was hung on it is taken off at `end`.
+ * A user's pg.Client for the time of a copy, with the methods of a Session. Its transaction is never begun or committed
+ * here, and the client is never ended. `end` removes all listeners.
  */
-export class ClientSession implements StatementSession {
+export class ClientSession implements StatementSession, CopyInSession {
   readonly client: pg.Client
-  /** For people. */
+  /** Human-readable, for error texts. */
   readonly server = 'the server of the pg.Client'
-  /** Its backend, once the server was asked. */
+  /** The client's backend; undefined before the server was asked. */
   backend: BackendId | undefined
-  /** Settles when the connection is closed, by whomever. */
+  /** Settles when the connection is closed, by either side. */
   readonly closed: Promise<void>
   readonly #stopEvents: () => void
   #close!: () => void
@@ -85,15 +84,12 @@ export class ClientSession implements StatementSession {
   constructor(client: pg.Client, event: (event: ServerEvent) => void) {
     this.client = client
     this.requireIdle()
-    if (inUse.has(client)) {
-      throw new CopyError('COPY_STATE', 'the pg.Client is in use by a copy already', { phase: 'start' })
-    }
-    inUse.add(client)
+    beginUse(client, 'the pg.Client')
     this.closed = new Promise((resolve) => {
       this.#close = resolve
     })
     client.on('end', this.#close)
-    // unheard, the loss of the connection would end the process; it is told as a fault instead
+    // without a listener, the loss of the connection would end the process; here it becomes a fault
     client.on('error', this.#onError)
     this.#stopEvents = onServerEvents(client, event)
   }
@@ -102,15 +98,11 @@ export class ClientSession implements StatementSession {
     return this.client.connection.stream
   }
 
-  get isIdle(): boolean {
-    return (this.client as PgClient).readyForQuery === true
-  }
-
   /** @throws CopyError COPY_STATE for a client that is not connected, or has a query under way or waiting */
   requireIdle(): void {
     const { _connected, _ending, _activeQuery, _queryQueue } = this.client as PgClient
-    // a query that failed is over for its user, whose await may settle before ReadyForQuery has come
-    const isBusy = !this.isIdle && (_activeQuery !== null || _queryQueue?.length !== 0)
+    // the user's await of a failed query may settle before ReadyForQuery has come: such a client is not busy
+    const isBusy = !isIdle(this.client) && (_activeQuery !== null || _queryQueue?.length !== 0)
     const refuse = (why: string): never => {
       throw new CopyError('COPY_STATE', `the pg.Client ${why}`, { phase: 'start' })
     }
@@ -120,8 +112,8 @@ export class ClientSession implements StatementSession {
   }
 
   /**
-   * Learns how the client stands, without taking a snapshot.
-   * @throws CopyError COPY_STATE in a failed transaction; COPY_OPTION naming a setting under which values mean something else
+   * Reads the client's state, without taking a snapshot.
+   * @throws CopyError COPY_STATE in a failed transaction; COPY_OPTION that names a setting which changes what values mean
    */
   async check(end: 'producer' | 'receiver'): Promise<ClientState> {
     const needed = end === 'producer' ? NEEDED_OF_PRODUCERS : NEEDED
@@ -151,7 +143,7 @@ export class ClientSession implements StatementSession {
     return { status, isolation: values.at(-1) as string }
   }
 
-  /** Runs one statement and gives its command tag's first word, such as COMMIT. */
+  /** Runs one statement. @returns the first word of its command tag, e.g. COMMIT */
   async command(text: string, phase: CopyPhase): Promise<string> {
     try {
       return (await this.client.query({ text, ...this.#patience() })).command
@@ -160,7 +152,7 @@ export class ClientSession implements StatementSession {
     }
   }
 
-  /** Runs SQL by the simple protocol and gives all rows of all its statements, each value as text or null. */
+  /** Runs SQL by the simple protocol. @returns all rows of all its statements, each value as text or null */
   async query(text: string, phase: CopyPhase): Promise<(string | null)[][]> {
     try {
       const query = { text, rowMode: 'array' as const, types: RAW_TYPES, ...this.#patience() }
@@ -176,7 +168,7 @@ export class ClientSession implements StatementSession {
   }
 
   submit<C extends CopyCommand>(command: C): C {
-    // where the client has a query_timeout, pg wraps the callback: calling it stops the timer
+    // where the client has a query_timeout, pg wraps `callback`, and a call of it stops the timer
     const timed = Object.assign(command, { callback: () => undefined }, this.#patience())
     this.client.query(timed)
     const over = (): void => timed.callback()
@@ -188,31 +180,27 @@ export class ClientSession implements StatementSession {
     return sessionFault(ownKind(error), phase, 'the connection of the pg.Client', this.#lost)
   }
 
-  /** Settles when ReadyForQuery was read, or the connection is closed. */
-  async idle(): Promise<void> {
-    if (this.isIdle) return
-    await new Promise<void>((resolve) => {
-      this.client.connection.once('readyForQuery', resolve)
-      this.closed.then(resolve)
-    })
-  }
-
   /** Closes the user's connection: the last resort when it cannot be brought back to a message boundary. */
   destroy(): void {
     this.socket.destroy()
   }
 
-  /** Gives the client back to its user. */
+  /** Closes the user's connection at once; `why` is the reason in the error of what is under way. */
+  lose(why: string): void {
+    this.socket.destroy(new Error(why))
+  }
+
+  /** Releases the client to its user. */
   async end(deadlineMs: number): Promise<void> {
-    // pg has yet to tell of a socket that was destroyed, by an 'error' that somebody must hear
+    // pg emits 'error' for a destroyed socket a little later, and without a listener that would end the process
     if (this.socket.destroyed) await settlesWithin(this.closed, deadlineMs)
     this.client.off('end', this.#close)
     this.client.off('error', this.#onError)
     this.#stopEvents()
-    inUse.delete(this.client)
+    endUse(this.client)
   }
 
-  /** A query_timeout was made for other work: it would leave the connection between two messages. */
+  /** The client's query_timeout is meant for short queries. In a COPY it would leave the connection within a message. */
   #patience(): object {
     return (this.client as PgClient).connectionParameters?.query_timeout ? { query_timeout: MAX_MS } : {}
   }
@@ -222,7 +210,7 @@ export class ClientSession implements StatementSession {
   }
 }
 
-/** An error of another copy of pg, as one of ours, so that its SQLSTATE is seen. */
+/** An error of another copy of pg, as a DatabaseError of our pg, so that its SQLSTATE is found. */
 const ownKind = (error: unknown): unknown => {
   if (!(error instanceof Error) || error instanceof pg.DatabaseError || !('severity' in error)) return error
   return Object.assign(new pg.DatabaseError(error.message, 0, 'error'), error)

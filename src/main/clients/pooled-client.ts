@@ -5,10 +5,10 @@ import { beginTransaction, type SessionSettings } from '../../shared/session/ses
 import { startTimeout } from '../../shared/session/step-deadlines.js'
 import { ClientSession } from './client-session.js'
 
-/** What a server says to a BEGIN inside a transaction. */
+/** SQLSTATE of the server's warning about a BEGIN inside a transaction. */
 const ACTIVE_TRANSACTION = '25001'
 
-/** A client of a user's pool, for as long as a copy needs it; in a transaction of ours. */
+/** A client of a user's pool, checked out for the time of a copy, in a transaction of ours. */
 export class PooledClient {
   readonly client: pg.PoolClient & pg.Client
   #isHeld = true
@@ -19,31 +19,34 @@ export class PooledClient {
   }
 
   /**
-   * Checks a client out; one that comes too late goes back at once.
-   * @throws CopyError COPY_CONNECT when the pool cannot connect, or has no client free within `connectMs`, 0 for no limit
+   * Checks a client out. A client that comes too late goes back to the pool at once.
+   * @param connectMs 0 for no limit
+   * @throws CopyError COPY_CONNECT when the pool cannot connect, or has no client free within `connectMs`; the reason of
+   *   the signal
    */
   static async borrow(pool: pg.Pool, connectMs: number, signal: AbortSignal): Promise<PooledClient> {
     signal.throwIfAborted()
     const coming = pool.connect()
+    const late = (): CopyError => {
+      const message = `the pg.Pool had no client free within ${connectMs} ms (deadlines.connect)`
+      return new CopyError('COPY_CONNECT', message, { phase: 'connect' })
+    }
     try {
-      const inTime = connectMs === 0 || (await abortable(settlesWithin(coming, connectMs), signal))
-      if (!inTime) throw new Error(`no client became free within ${connectMs} ms`)
-      return new PooledClient(await abortable(coming, signal))
+      return new PooledClient(await abortable(withDeadline(coming, connectMs, late), signal))
     } catch (cause) {
       coming.then(
         (client) => client.release(),
         () => undefined,
       )
       signal.throwIfAborted()
-      throw new CopyError('COPY_CONNECT', `the pool gave no client: ${messageOf(cause)}`, {
-        phase: 'connect',
-        cause,
-      })
+      if (cause instanceof CopyError) throw cause
+      const message = `the pg.Pool could not connect a client: ${messageOf(cause)}`
+      throw new CopyError('COPY_CONNECT', message, { phase: 'connect', cause })
     }
   }
 
   /**
-   * Begins a transaction with the settings that a copy needs; none of them outlives it.
+   * Begins a transaction with the settings that a copy needs. The settings end with the transaction.
    * @param startMs 0 for no limit
    */
   begin(sql: string, settings: SessionSettings, startMs: number): Promise<void> {
@@ -52,7 +55,7 @@ export class PooledClient {
   }
 
   async #begin(sql: string, settings: SessionSettings): Promise<void> {
-    // as the server said last: it need not send a notice. An older pg does not tell
+    // by the last ReadyForQuery, since the server need not send a notice; an older pg does not have the method
     let isWithin = /[TE]/.test(this.client.getTransactionStatus?.() ?? '')
     const session = new ClientSession(this.client, (event) => {
       if (event.type === 'notice' && event.code === ACTIVE_TRANSACTION) isWithin = true
@@ -67,18 +70,21 @@ export class PooledClient {
     }
   }
 
-  /** Its transaction is committed. */
-  committed(): void {
+  /** The transaction was committed or rolled back. */
+  transactionEnded(): void {
     this.#isInTransaction = false
   }
 
-  /** Gives the client back once, its transaction ended; one that does not answer in time is removed from the pool. */
-  async giveBack(deadlineMs: number): Promise<void> {
+  /**
+   * Rolls back what is open and releases the client to the pool, once. A client that does not answer in time is removed
+   * from the pool.
+   */
+  async release(deadlineMs: number): Promise<void> {
     if (!this.#isHeld) return
     this.#isHeld = false
     const { client } = this
     const { stream } = client.connection
-    // unheard, the loss of the connection would end the process
+    // without a listener, the loss of the connection would end the process
     client.on('error', ignore)
     const isUsable = !stream.destroyed && (!this.#isInTransaction || (await this.#rollBack(deadlineMs)))
     if (isUsable) client.off('error', ignore)

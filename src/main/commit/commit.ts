@@ -1,47 +1,47 @@
 import { settlesWithin } from '../../shared/async/deadline.js'
-import { CopyError, messageOf } from '../../shared/errors/errors.js'
+import { CopyError, factsOf, messageOf } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
-import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
+import type { ServerAccess } from '../access/server-access.js'
 import type { Deadlines } from '../options/deadlines.js'
 import { transactionStatus } from './transaction-status.js'
 
-/** What a COMMIT came to. `note`: its answer was lost, and the server was asked. */
+/** The result of a COMMIT. `note`: the answer was lost, and the server says that the transaction is committed. */
 export type CommitEnd =
   | { readonly state: 'committed'; readonly note?: CopyError }
   | { readonly state: 'faulted'; readonly fault: CopyError }
 
-/** Classes of SQLSTATE that tell of a server's or a connection's own end: it may have committed before, or not. */
+/** Classes of the SQLSTATEs of a server or connection that ends: the COMMIT may have been done before, or not. */
 const OWN_TROUBLE = ['08', '53', '57', '58', 'F0', 'XX']
 
-/** Whether a fault leaves open what became of a COMMIT that was sent. */
+/** Whether a fault says that the result of a COMMIT is not known. */
 export const isInDoubt = (fault: CopyError | undefined): boolean => fault?.code === 'COPY_IN_DOUBT'
 
 /**
- * One COMMIT, from when it is sent until it is known what it came to, or that nobody can tell. It lives on the main
- * thread: when the answer is lost, its connection and thread may be gone, and the server is asked from here.
+ * One COMMIT, from its sending until its result is known, or is known to be in doubt. It lives on the main thread: when
+ * the answer is lost, the connection and the thread may be gone, and the server is asked from here.
  */
 export class Commit {
-  /** Settles at the end. */
+  /** Settles when the result is known or in doubt. */
   readonly over: Promise<void>
   readonly #completion: Completion | undefined
-  readonly #server: ConnectionParameters | undefined
+  readonly #server: ServerAccess | undefined
   readonly #deadlines: Pick<Required<Deadlines>, 'connect' | 'resolve'>
   readonly #ended: (end: CommitEnd) => void
   readonly #stop = new AbortController()
   #settle!: () => void
   #isAsking = false
-  /** Why no answer can come any more. */
+  /** Why the answer cannot come any more. */
   #fault: CopyError | undefined
   /** Why the server could not be asked. */
   #why: string | undefined
 
   /**
-   * @param server whom to ask; undefined where there is nobody
-   * @param ended called once, at the end
+   * @param server how to reach the server; undefined where that is not possible
+   * @param ended called once, with the result
    */
   constructor(
     completion: Completion | undefined,
-    server: ConnectionParameters | undefined,
+    server: ServerAccess | undefined,
     deadlines: Pick<Required<Deadlines>, 'connect' | 'resolve'>,
     ended: (end: CommitEnd) => void,
   ) {
@@ -59,11 +59,14 @@ export class Commit {
     this.#end({ state: 'committed' })
   }
 
-  /** Instead of the answer came this. Unless it is the server's word that nothing was committed, the server is asked. */
+  /**
+   * The COMMIT failed. An error of the server which says that nothing was committed is the result; after any other error
+   * the server is asked.
+   */
   failed(fault: CopyError): void {
     const { sqlState } = fault
-    const isItsWord = sqlState !== undefined && !OWN_TROUBLE.includes(sqlState.slice(0, 2))
-    if (fault.code === 'COPY_COMMIT' || isItsWord) {
+    const isResult = sqlState !== undefined && !OWN_TROUBLE.includes(sqlState.slice(0, 2))
+    if (fault.code === 'COPY_COMMIT' || isResult) {
       this.#end({ state: 'faulted', fault })
       return
     }
@@ -72,9 +75,9 @@ export class Commit {
     else this.#ask(this.#fault)
   }
 
-  /** The copy is given up: settles at the end, which comes within the deadline. */
+  /** The copy is being aborted. Resolves when the result is known or in doubt, within the deadline. */
   async giveUp(deadlineMs: number): Promise<void> {
-    // half of it for the answer; then the server is asked beside
+    // half of the deadline for the answer; then the server is asked on another connection too
     if (await settlesWithin(this.over, deadlineMs / 2)) return
     const fault =
       this.#fault ??
@@ -91,36 +94,36 @@ export class Commit {
     const status = await this.#status()
     if (status.said === 'unknown') {
       this.#why = status.why
-      // while the copy is given up, the answer itself may still come
+      // during an abort the answer itself may still come
       if (this.#fault !== undefined) this.#endInDoubt(this.#fault)
       return
     }
     const code = fault.sqlState === undefined ? 'COPY_CONNECTION_LOST' : fault.code
-    const facts = { ...fault, phase: 'commit' as const, cause: fault }
+    const facts = { ...factsOf(fault), phase: 'commit' as const, cause: fault }
     const said = `the server says that transaction ${this.#completion?.transactionId}`
     if (status.said === 'committed') {
       const note = new CopyError(code, `${fault.message}; ${said} was committed`, facts)
       this.#end({ state: 'committed', note })
     } else {
       const message = `COMMIT was lost and the server rolled back: ${fault.message}; ${said} was aborted`
-      // nothing of it is left there, so it can be loaded again
+      // nothing is left on the server, so the receiver can be loaded again
       this.#end({ state: 'faulted', fault: new CopyError(code, message, { ...facts, retryable: true }) })
     }
   }
 
   async #status(): ReturnType<typeof transactionStatus> {
-    const { transactionId: id, server: mark } = this.#completion ?? {}
+    const { transactionId: id, server: identity } = this.#completion ?? {}
     const server = this.#server
     const { resolve, connect } = this.#deadlines
     const unknown = (why: string) => ({ said: 'unknown' as const, why })
     if (id === undefined || server === undefined) return unknown('it has no server that could be asked')
-    if (mark === undefined) {
+    if (identity === undefined) {
       return unknown(
         'which server it was in could not be learned, for want of the right to pg_control_system() or its like',
       )
     }
     if (resolve === 0) return unknown('deadlines.resolve is 0')
-    const asking = transactionStatus({ id, mark, server }, resolve, connect, this.#stop.signal)
+    const asking = transactionStatus({ id, identity, server }, resolve, connect, this.#stop.signal)
     return asking.catch((error: unknown) => unknown(messageOf(error)))
   }
 
@@ -128,8 +131,8 @@ export class Commit {
     const { transactionId: id = 'unknown' } = this.#completion ?? {}
     const why = this.#why ?? 'the copy was given up before its server answered'
     const message = `${fault.message}; COMMIT had been sent for transaction ${id}, so it may be committed or not (${why})`
-    // whatever the fault was, once more might load it twice
-    const facts = { ...fault, phase: 'commit' as const, retryable: false, cause: fault }
+    // whatever the fault was, another attempt might load the rows twice
+    const facts = { ...factsOf(fault), phase: 'commit' as const, retryable: false, cause: fault }
     this.#end({ state: 'faulted', fault: new CopyError('COPY_IN_DOUBT', message, facts) })
   }
 

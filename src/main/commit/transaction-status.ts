@@ -1,51 +1,53 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { cancelAfter } from '../../shared/async/deadline.js'
 import { CopyError, messageOf } from '../../shared/errors/errors.js'
 import {
   SERVER_IDENTITY,
   type ServerIdentity,
   toServerIdentity,
 } from '../../shared/session/server-identity.js'
-import { Session } from '../../shared/session/session.js'
-import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
+import type { ServerAccess } from '../access/server-access.js'
 
-/** A transaction whose COMMIT was not answered, and whom to ask. */
+/** A transaction whose COMMIT was not answered, and how to reach its server. */
 export interface LostTransaction {
   readonly id: string
-  /** Taken in the transaction. */
-  readonly mark: ServerIdentity
-  readonly server: ConnectionParameters
+  /** The server's identity, read in the transaction. */
+  readonly identity: ServerIdentity
+  readonly server: ServerAccess
 }
 
-/** `unknown`: nobody can say; `why` tells people. */
+/** `unknown`: the server cannot say; `why` is human-readable. */
 export type TransactionStatus =
   | { readonly said: 'committed' | 'aborted' }
   | { readonly said: 'unknown'; readonly why: string }
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
-/** Saying goodbye to a server that has answered. */
+/** Closing a connection to a server that has answered. */
 const END_MS = 500
-/** Lost connections, too many of them, a server that shuts down or starts: the same question may be answered later. */
-const PASSING = ['08', '53', '57']
+/** Lost connections, too many connections, a server that shuts down or starts: a later attempt may get an answer. */
+const TRANSIENT = ['08', '53', '57']
 
-/** The next transaction id of a checkpoint, which it tells as 'epoch:id'. */
-const FREE =
+/** The next transaction id of a checkpoint, which PostgreSQL shows as 'epoch:id'. */
+const NEXT_XID =
   "pg_catalog.split_part(next_xid, ':', 1)::numeric * 4294967296 + pg_catalog.split_part(next_xid, ':', 2)::numeric"
 
 /**
- * Whether a checkpoint was written while nobody else could write: at the end of a recovery, or at a shutdown. Where
- * wal_level is minimal, one of an idle server looks the same.
+ * Whether a checkpoint was written while no backend could write: at the end of a recovery, or at a shutdown. Where
+ * wal_level is minimal, a checkpoint of an idle server looks the same.
  */
-const ALONE = "redo_lsn = checkpoint_lsn AND pg_catalog.current_setting('wal_level') <> 'minimal'"
+const IS_QUIET = "redo_lsn = checkpoint_lsn AND pg_catalog.current_setting('wal_level') <> 'minimal'"
 
 const unknown = (why: string): TransactionStatus => ({ said: 'unknown', why })
 
 /**
- * Asks a transaction's server what became of it, on a connection of its own, again and again while it is in progress or
- * the server cannot be reached.
- * @param signal gives up
- * @returns `unknown` when that is not known within `deadlineMs`, when another server answers, or one that says it does
- *   not know
+ * Asks a transaction's server for the result of the transaction, on another connection. Asks again while the transaction
+ * is in progress or the server cannot be reached, each time after a longer pause.
+ * @param deadlineMs for all of this, connecting included
+ * @param connectMs for each attempt to connect; 0 for no limit
+ * @param signal cancels it
+ * @returns `unknown` when there is no answer within `deadlineMs`, when another server answers, or when the server does
+ *   not know the transaction
  */
 export const transactionStatus = async (
   lost: LostTransaction,
@@ -54,101 +56,98 @@ export const transactionStatus = async (
   signal: AbortSignal,
 ): Promise<TransactionStatus> => {
   const stop = new AbortController()
-  const giveUp = (): void => stop.abort()
-  const timer = setTimeout(giveUp, deadlineMs)
-  signal.addEventListener('abort', giveUp)
-  if (signal.aborted) giveUp()
-  let last = 'it was not reached'
+  const endWatch = cancelAfter(deadlineMs, signal, () => stop.abort())
+  let last = lost.server.unreached
   try {
-    for (const pause of pauses(stop.signal)) {
+    for (let pauseMs = FIRST_PAUSE_MS; !stop.signal.aborted; pauseMs = longer(pauseMs)) {
       try {
         return await ask(lost, connectMs, stop.signal)
       } catch (error) {
-        if (!isPassing(error)) return unknown(messageOf(error))
-        if (!stop.signal.aborted) last = messageOf(error)
+        if (stop.signal.aborted) break
+        if (!isTransient(error)) return unknown(messageOf(error))
+        last = messageOf(error)
       }
-      await pause()
+      await pause(pauseMs, stop.signal)
     }
     return unknown(
       `${signal.aborted ? 'the wait for it was given up' : `not within ${deadlineMs} ms`}: ${last}`,
     )
   } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', giveUp)
+    endWatch()
   }
 }
 
-type Ask = (sql: string) => Promise<(string | null)[]>
+type Query = (sql: string) => Promise<(string | null)[]>
 
 const ask = async (
   lost: LostTransaction,
   connectMs: number,
   signal: AbortSignal,
 ): Promise<TransactionStatus> => {
-  const session = await Session.open(lost.server, { connectMs, signal })
-  const giveUp = (): void => session.destroy()
-  signal.addEventListener('abort', giveUp)
+  const session = await lost.server.connect(connectMs, signal)
+  const { server } = session
+  const endWatch = cancelAfter(0, signal, () => session.destroy())
   try {
-    const values: Ask = async (sql) => (await session.query(`SELECT ${sql}`, 'commit'))[0] ?? []
-    const trusted = await trust(lost, values)
-    if (trusted === 'nothing') return { said: 'aborted' }
-    if (trusted === 'another') {
-      return unknown(`${session.server} is another server now, or one that took over from it`)
+    const values: Query = async (sql) => (await session.query(`SELECT ${sql}`, 'commit'))[0] ?? []
+    const trust = await trustInStatus(lost, values)
+    if (trust === 'never-existed') return { said: 'aborted' }
+    if (trust === 'other-server') {
+      return unknown(`${server} is another server now, or one that took over from it`)
     }
-    if (trusted === 'older') {
-      return unknown(`${session.server} has lost a part of its log, or is an older copy of that server`)
+    if (trust === 'older') {
+      return unknown(`${server} has lost a part of its log, or is an older copy of that server`)
     }
-    for (const pause of pauses(signal)) {
+    for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = longer(pauseMs)) {
       const [status] = await values(`pg_catalog.pg_xact_status('${lost.id}')`)
-      if (status === 'committed' && trusted === 'unsure') {
-        return unknown(`${session.server} has crashed since, and that id may be another transaction's by now`)
+      if (status === 'committed' && trust === 'only-aborted') {
+        return unknown(`${server} has crashed since, and that id may be another transaction's by now`)
       }
       if (status === 'committed' || status === 'aborted') return { said: status }
-      if (status !== 'in progress') return unknown(`${session.server} does not know it any more`)
-      await pause()
+      if (status !== 'in progress') return unknown(`${server} does not know it any more`)
+      await pause(pauseMs, signal)
     }
     return unknown('it was still in progress')
   } finally {
-    signal.removeEventListener('abort', giveUp)
+    endWatch()
     await session.end(END_MS)
   }
 }
 
 /**
- * What a server's word on a transaction id is worth. A crash takes what was not flushed yet with it, and the ids that
- * were given out there are given out again. So where the server did not run on, nor was shut down and started in order,
- * its last checkpoint is asked: if that is the one with which it began to run again, it tells the first id that was
- * free then.
+ * Decides whether pg_xact_status can be trusted. After a crash PostgreSQL reuses transaction ids that were not yet flushed,
+ * so "committed" may be about another transaction. If the server has crashed since, we read its last checkpoint: when
+ * that is the end-of-recovery checkpoint, its next-xid tells which ids existed before the crash. Otherwise the status
+ * is not trusted.
  *
- * What even that cannot show: two crashes within `deadlines.resolve`, between which another transaction got the id and
- * was flushed.
+ * Not detected: two crashes within `deadlines.resolve`, between which another transaction got the id and was flushed.
  */
-const trust = async (
-  { id, mark }: LostTransaction,
-  values: Ask,
-): Promise<'all' | 'another' | 'older' | 'unsure' | 'nothing'> => {
+const trustInStatus = async (
+  { id, identity }: LostTransaction,
+  values: Query,
+): Promise<'full' | 'only-aborted' | 'never-existed' | 'other-server' | 'older'> => {
   const here = toServerIdentity(await values(SERVER_IDENTITY))
-  if (here?.cluster !== mark.cluster) return 'another'
-  const isRestarted = here.serverStart !== mark.serverStart
-  // a copy of its cluster, which ran when the transaction did
-  if (isRestarted && here.serverStart <= mark.now) return 'another'
-  if (here.countsSince === mark.countsSince) return 'all'
-  const [isOlder, isAlone, isFree] = await values(
-    `checkpoint_lsn < '${mark.flushed}', ${ALONE}, ${FREE} <= ${id}
+  if (here?.cluster !== identity.cluster) return 'other-server'
+  const isRestarted = here.serverStart !== identity.serverStart
+  // a copy of the cluster, which ran at the same time as the transaction
+  if (isRestarted && here.serverStart <= identity.now) return 'other-server'
+  if (here.countsSince === identity.countsSince) return 'full'
+  const [isOlder, isQuiet, isUnused] = await values(
+    `checkpoint_lsn < '${identity.flushed}', ${IS_QUIET}, ${NEXT_XID} <= ${id}
        FROM pg_catalog.pg_control_checkpoint()`,
   )
   if (isOlder === 't') return 'older'
-  // recovered before this start: the checkpoint is that of a shutdown since
-  if (here.countsSince < here.serverStart) return 'unsure'
-  if (isAlone !== 't') return 'unsure'
-  return isFree === 't' ? 'nothing' : 'all'
+  // the recovery was before this start: the checkpoint is that of a later shutdown
+  if (here.countsSince < here.serverStart) return 'only-aborted'
+  if (isQuiet !== 't') return 'only-aborted'
+  return isUnused === 't' ? 'never-existed' : 'full'
 }
 
-/** A pause before each further try, each longer than the last, until the signal fires. */
-function* pauses(signal: AbortSignal): Generator<() => Promise<unknown>> {
-  for (let ms = FIRST_PAUSE_MS; !signal.aborted; ms = Math.min(2 * ms, LONGEST_PAUSE_MS))
-    yield () => sleep(ms, undefined, { signal }).catch(() => undefined)
-}
+const longer = (pauseMs: number): number => Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
 
-const isPassing = (error: unknown): boolean =>
-  error instanceof CopyError && (error.sqlState === undefined || PASSING.includes(error.sqlState.slice(0, 2)))
+/** A pause that ends early when the signal fires. */
+const pause = (ms: number, signal: AbortSignal): Promise<unknown> =>
+  sleep(ms, undefined, { signal }).catch(() => undefined)
+
+const isTransient = (error: unknown): boolean =>
+  error instanceof CopyError &&
+  (error.sqlState === undefined || TRANSIENT.includes(error.sqlState.slice(0, 2)))

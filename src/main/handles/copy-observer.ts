@@ -15,12 +15,15 @@ export interface ReceiverView {
     /** What it has released in its pass. */
     readonly progress: Moved
   }
-  readonly timer: {
-    /** Passes that it took part in. */
-    readonly passes: number
-    /** From the begin of its pass to its completion. */
-    readonly seconds: number
-  }
+  readonly timer: PassTimes
+}
+
+/** How often a receiver took part in a pass, and how long its last one took. */
+export interface PassTimes {
+  /** Passes that it took part in. */
+  readonly passes: number
+  /** From the begin of its pass to its completion. */
+  readonly seconds: number
 }
 
 /**

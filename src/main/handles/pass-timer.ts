@@ -1,5 +1,7 @@
+import type { PassTimes } from './copy-observer.js'
+
 /** Counts the passes of one receiver, and times the last. */
-export class PassTimer {
+export class PassTimer implements PassTimes {
   #passes = 0
   #beganAt = 0
   #seconds = 0

@@ -31,7 +31,7 @@ export class PlannedPlace implements RunnerPlace {
 
   link(ticket: RingTicket, listener: LinkListener): ReceiverLink {
     return this.#placement.thread === 'main'
-      ? new LocalLink(this.#placement.makeTarget, ticket, listener)
+      ? new LocalLink(this.#placement.makeTarget, ticket, listener, this.#placement.server)
       : new WorkerLink(this.#placement.plan, ticket, this.#pool, this.#silentMs, listener)
   }
 }

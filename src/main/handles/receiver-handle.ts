@@ -1,3 +1,4 @@
+import { Budget } from '../../shared/async/budget.js'
 import type { CopyError } from '../../shared/errors/errors.js'
 import type { AbortReason, Completion } from '../../shared/messages/messages.js'
 import { STREAM_STATE } from '../../shared/ring/cells.js'
@@ -144,12 +145,11 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
   abort(reason: AbortReason, deadlineMs: number): Promise<void> {
     const end = this.completion === undefined ? 'aborted' : 'rolled-back'
     return this.#releases.add(async () => {
-      const began = performance.now()
+      const budget = Budget.of(deadlineMs)
       // COMMIT is on its way: its result is for the server to say
       if (this.#state.name === 'committing') await this.#state.commit.giveUp(deadlineMs)
       if (this.facts.isDone || this.#state.name === 'in-doubt') return
-      const restMs = Math.max(1, deadlineMs - (performance.now() - began))
-      if (!(await this.#releases.release(reason, restMs))) this.#releases.abandon()
+      if (!(await this.#releases.release(reason, budget.leftMs))) this.#releases.abandon()
       this.#end(end)
     })
   }

@@ -1,6 +1,6 @@
 import type { ReceiverCommand } from '../../shared/messages/messages.js'
 import type { Report } from '../../shared/runner/receiver-runner.js'
-import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
+import type { ServerAccess } from '../access/server-access.js'
 
 /** How a runner ended: in order, or because main killed it or its thread died. */
 export type RunnerEnd = 'ended' | 'killed'
@@ -12,8 +12,8 @@ export interface LinkListener {
 
 /** Main's connection to a receiver's runner, in whichever thread the runner is. */
 export interface ReceiverLink {
-  /** The server to which the runner has a connection of its own; undefined for other runners. */
-  readonly server: ConnectionParameters | undefined
+  /** How to reach the server that the receiver commits on; undefined for receivers without one. */
+  readonly server: ServerAccess | undefined
   send(command: ReceiverCommand): void
   /** Settles when the runner has ended and nothing of it can touch the ring any more. */
   readonly over: Promise<RunnerEnd>

@@ -1,6 +1,6 @@
 import { settlesWithin } from '../../shared/async/deadline.js'
 import type { AbortReason, ReceiverCommand } from '../../shared/messages/messages.js'
-import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
+import type { ServerAccess } from '../access/server-access.js'
 import type { ReceiverLink } from './link.js'
 
 /** A thread that misses its deadline by this much is killed, and gets as much time again to exit. In milliseconds. */
@@ -29,7 +29,7 @@ export class LinkedRunner {
     return this.#isClean
   }
 
-  get server(): ConnectionParameters | undefined {
+  get server(): ServerAccess | undefined {
     return this.#link?.server
   }
 

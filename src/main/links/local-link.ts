@@ -3,11 +3,12 @@ import { RingReader, type RingTicket } from '../../shared/ring/reader.js'
 import { ReceiverRunner, type Report } from '../../shared/runner/receiver-runner.js'
 import type { Target } from '../../shared/runner/target.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
+import type { ServerAccess } from '../access/server-access.js'
 import type { LinkListener, ReceiverLink, RunnerEnd } from './link.js'
 
 /** A runner on the main thread: what a user's function throws arrives as it was thrown. */
 export class LocalLink implements ReceiverLink {
-  readonly server = undefined
+  readonly server: ServerAccess | undefined
   readonly over: Promise<RunnerEnd>
   readonly #listener: LinkListener
   readonly #runner: ReceiverRunner
@@ -18,7 +19,9 @@ export class LocalLink implements ReceiverLink {
     makeTarget: (event: (event: ServerEvent) => void) => Target,
     ticket: RingTicket,
     listener: LinkListener,
+    server?: ServerAccess,
   ) {
+    this.server = server
     this.#listener = listener
     this.#runner = new ReceiverRunner(
       () => makeTarget((event) => this.#report({ type: 'event', event })),

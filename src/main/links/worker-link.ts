@@ -5,7 +5,7 @@ import { makeHeartbeat } from '../../shared/liveness/heartbeat.js'
 import { checkReport } from '../../shared/messages/message-validation.js'
 import type { ReceiverCommand, ReceiverPlan, ReceiverReport } from '../../shared/messages/messages.js'
 import type { RingTicket } from '../../shared/ring/reader.js'
-import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
+import { directAccess, type ServerAccess } from '../access/server-access.js'
 import type { LinkListener, ReceiverLink, RunnerEnd } from './link.js'
 import { watchThread } from './watchdog.js'
 import type { WorkerPool } from './worker-pool.js'
@@ -42,8 +42,8 @@ export class WorkerLink implements ReceiverLink {
     this.over = this.#run({ port: port2, ticket, plan, beat: this.#heartbeat })
   }
 
-  get server(): ConnectionParameters | undefined {
-    return this.#plan.kind === 'statement' ? this.#plan.connection : undefined
+  get server(): ServerAccess | undefined {
+    return this.#plan.kind === 'statement' ? directAccess(this.#plan.connection) : undefined
   }
 
   send(command: ReceiverCommand): void {

@@ -4,18 +4,20 @@ import { type Placement, Receiver } from './receiver.js'
 
 /**
  * Hands each slice to a function: a function on the main thread, or the export of a module, given by its URL, in a
- * worker thread. The next slice comes when what it returned has settled; what it throws is this receiver's fault.
+ * worker thread. The next slice follows when the returned promise has settled. An error that the function throws is a
+ * fault of this receiver.
  *
- * Nobody can stop a function. Dropped for its lag (`lag: { policy: 'drop' }`), it is given no more slices, and what it
- * does with the last one goes on beside the copy. Reconciled from the start, it begins again when that has settled, and
- * `slice.pass` tells; `retry` never does that by itself, since what it did with the rows is not ours to undo.
+ * A running function cannot be stopped. After a drop for lag (`lag: { policy: 'drop' }`) the function gets no more slices,
+ * and its work on the last slice goes on beside the copy. After a reconcile from the start the function is called again
+ * from the first slice, when its last call has settled; `slice.pass` has the number of the pass. `retry` never reconciles
+ * such a receiver, since only the caller can undo what the function did with the rows.
  */
 export class CallReceiver extends Receiver {
   readonly #call: SliceCallable | URL | string
   readonly #options: CallReceiverOptions
   override readonly lendsSlots: boolean
 
-  /** @throws CopyError COPY_OPTION when it is neither a function nor a URL */
+  /** @throws CopyError COPY_OPTION when `call` is neither a function nor a URL */
   constructor(call: SliceCallable | URL | string, options: CallReceiverOptions = {}) {
     super(options.name)
     if (typeof call !== 'function' && !URL.canParse(String(call))) {
@@ -41,10 +43,10 @@ export class CallReceiver extends Receiver {
 export interface CallReceiverOptions {
   readonly name?: string
   /**
-   * Lends the slot itself instead of a private copy: valid only until the returned promise settles. The others wait for
-   * that, also under `lag: { policy: 'drop' }`.
+   * Passes the slot of the ring itself instead of a private copy; default: false. The bytes are valid only until the
+   * returned promise settles. The other receivers wait for that, also under `lag: { policy: 'drop' }`.
    */
   readonly zeroCopy?: boolean
-  /** With a module URL: the name of the export to call; `default` unless given. */
+  /** With a module URL: the name of the export to call; default: `default`. */
   readonly exportName?: string
 }

@@ -1,6 +1,6 @@
 import { type Placement, Receiver } from './receiver.js'
 
-/** Discards everything, in a worker thread: for tests, and to measure what the rest costs. */
+/** Discards all rows, in a worker thread: for tests, and to measure the cost of the engine alone. */
 export class NullReceiver extends Receiver {
   async place(): Promise<Placement> {
     return { thread: 'worker', plan: { kind: 'null' } }

@@ -1,18 +1,19 @@
 import type pg from 'pg'
-import { settlesWithin, withDeadline } from '../../shared/async/deadline.js'
+import { Budget } from '../../shared/async/budget.js'
+import { settlesWithin } from '../../shared/async/deadline.js'
 import type { CopyPhase } from '../../shared/errors/codes.js'
-import { CopyError } from '../../shared/errors/errors.js'
 import type { Completion } from '../../shared/messages/messages.js'
 import type { RingSlice } from '../../shared/ring/slice-reader.js'
 import type { Target } from '../../shared/runner/target.js'
+import type { CopyInPlan } from '../../shared/session/copy-in.js'
+import { type CopyInTransaction, LAST_WORDS_MS } from '../../shared/session/copy-in-transaction.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import type { SessionSettings } from '../../shared/session/session-settings.js'
-import { finishTimeout } from '../../shared/session/step-deadlines.js'
-import type { ClientSession } from '../clients/client-session.js'
+import { ClientSession } from '../clients/client-session.js'
 import { PooledClient } from '../clients/pooled-client.js'
-import { ClientTarget, type ClientTargetPlan } from './client-target.js'
+import { clientTransaction, MAX_IN_FLIGHT } from './client-transaction.js'
 
-export interface PoolTargetPlan extends Omit<ClientTargetPlan, 'client'> {
+export interface PoolTargetPlan extends CopyInPlan {
   readonly pool: pg.Pool
   readonly settings: SessionSettings
 }
@@ -20,18 +21,14 @@ export interface PoolTargetPlan extends Omit<ClientTargetPlan, 'client'> {
 /** A `COPY … FROM STDIN` on a client of a user's pool, in a transaction of ours. */
 export class PoolTarget implements Target {
   readonly redelivers = false
-  readonly maxInFlight = 1
+  readonly maxInFlight = MAX_IN_FLIGHT
   readonly #plan: PoolTargetPlan
   readonly #event: (event: ServerEvent) => void
   #pooled: PooledClient | undefined
-  #target: ClientTarget | undefined
-  #beginning: Promise<void> = Promise.resolve()
+  #transaction: CopyInTransaction | undefined
   #stop = new AbortController()
-  #isCommitting = false
-  /** What is left of the time to finish. */
-  #leftMs = 0
-  #failed: Promise<never> = new Promise(() => undefined)
-  #phase: CopyPhase = 'connect'
+  /** Settles when there is a transaction, or there will be none. */
+  #beginning: Promise<unknown> = Promise.resolve()
 
   constructor(plan: PoolTargetPlan, event: (event: ServerEvent) => void = () => undefined) {
     this.#plan = plan
@@ -39,102 +36,84 @@ export class PoolTarget implements Target {
   }
 
   get failed(): Promise<never> {
-    return this.#failed
+    return this.#transaction?.failed ?? new Promise(() => undefined)
   }
 
   get phase(): CopyPhase {
-    return this.#phase
+    return this.#transaction?.phase ?? (this.#pooled === undefined ? 'connect' : 'start')
   }
 
   async open(): Promise<void> {
-    this.#phase = 'connect'
-    this.#isCommitting = false
     this.#stop = new AbortController()
-    const { signal } = this.#stop
-    this.#target = undefined
-    const beginning = this.#begin(signal)
-    this.#beginning = beginning.then(
-      () => undefined,
-      () => undefined,
-    )
-    const target = await beginning
-    signal.throwIfAborted()
-    await target.open()
+    this.#transaction = undefined
+    const beginning = this.#begin(this.#stop)
+    this.#beginning = beginning.catch(() => undefined)
+    const budget = await beginning
+    await this.#current.start(budget)
+  }
+
+  /** @returns what is left of the time to start */
+  async #begin(stop: AbortController): Promise<Budget> {
+    const { pool, settings, connectMs, startMs } = this.#plan
+    const pooled = await PooledClient.borrow(pool, connectMs, stop.signal)
+    this.#pooled = pooled
+    const budget = Budget.of(startMs)
+    await pooled.begin('BEGIN', settings, startMs)
+    stop.signal.throwIfAborted()
+    const session = new ClientSession(pooled.client, this.#event)
+    const prepare = async (): Promise<void> => {
+      await session.check('receiver')
+    }
+    this.#transaction = clientTransaction(session, { plan: this.#plan, owned: true, prepare, stop })
+    return budget
   }
 
   send(slice: RingSlice, sent: () => void): void {
-    this.#target?.send(slice, sent)
+    this.#current.send(slice.frame, sent)
   }
 
   async complete(): Promise<Completion> {
-    const target = this.#target as ClientTarget
-    const { finishMs } = this.#plan
-    const began = performance.now()
-    const completion = await target.complete()
-    const session = target.session as ClientSession
-    const asking = session.query('SELECT pg_catalog.pg_current_xact_id()::text', 'complete')
-    const leftMs = finishMs && Math.max(1, finishMs - (performance.now() - began))
-    const rows = await withDeadline(asking, leftMs, () => {
-      session.destroy()
-      return finishTimeout(session.server, finishMs)
-    })
-    this.#leftMs = finishMs && Math.max(1, finishMs - (performance.now() - began))
-    const transactionId = rows?.[0]?.[0]
-    return { ...completion, commits: true, ...(transactionId && { transactionId }) }
+    return { ...(await this.#current.complete()), commits: true }
   }
 
   async commit(): Promise<void> {
-    this.#isCommitting = true
-    const session = this.#target?.session as ClientSession
-    const { finishMs } = this.#plan
-    const tag = await withDeadline(session.command('COMMIT', 'commit'), this.#leftMs, () => {
-      const why = `COMMIT was not answered within ${finishMs} ms of finishing (deadlines.finish)`
-      session.destroy()
-      return session.fault(new Error(why), 'commit')
-    })
-    this.#pooled?.committed()
-    if (tag === 'COMMIT') return
-    throw new CopyError('COPY_COMMIT', `the server answered COMMIT with ${tag || 'nothing'}`, {
-      phase: 'commit',
-    })
+    const transaction = this.#current
+    try {
+      await transaction.commit()
+    } catch (error) {
+      // another client of the pool is asked for the result, and may need this client's place in the pool
+      transaction.closed.then(() => {
+        if (this.#transaction === transaction) this.#release(LAST_WORDS_MS)
+      })
+      throw error
+    }
   }
 
   async abort(reason: string, deadlineMs: number): Promise<boolean> {
     this.#stop.abort()
-    // it is borrowing, which the signal ends, or setting up its transaction, which is short or the server is gone
+    // the signal ends borrowing; BEGIN takes a round trip, or the server is gone
     const isBegun = await settlesWithin(this.#beginning, deadlineMs)
-    const isAligned = isBegun && ((await this.#target?.abort(reason, deadlineMs)) ?? true)
-    await this.#giveBack(isBegun ? deadlineMs : 0)
+    const isAligned = isBegun && ((await this.#transaction?.abort(reason, deadlineMs)) ?? true)
+    await this.#release(isBegun ? deadlineMs : 0)
     return isAligned
   }
 
   async end(deadlineMs: number): Promise<void> {
-    await this.#giveBack(deadlineMs)
+    await this.#release(deadlineMs)
   }
 
-  async #begin(signal: AbortSignal): Promise<ClientTarget> {
-    const { pool, settings, ...plan } = this.#plan
-    const { connectMs, startMs } = plan
-    const pooled = await PooledClient.borrow(pool, connectMs, signal)
-    this.#pooled = pooled
-    this.#phase = 'start'
-    await pooled.begin('BEGIN', settings, startMs)
-    signal.throwIfAborted()
-    const target = new ClientTarget({ ...plan, client: pooled.client }, this.#event)
-    this.#target = target
-    this.#failed = new Promise((_, reject) => {
-      // a connection that is lost while it commits is COMMIT's own failure, which leaves its outcome open
-      target.failed.catch((error) => this.#isCommitting || reject(error))
-    })
-    this.#failed.catch(() => undefined)
-    return target
-  }
-
-  async #giveBack(deadlineMs: number): Promise<void> {
+  async #release(deadlineMs: number): Promise<void> {
     const pooled = this.#pooled
-    const target = this.#target
     this.#pooled = undefined
-    await target?.end(deadlineMs)
-    await pooled?.giveBack(deadlineMs)
+    if (pooled === undefined) return
+    await this.#transaction?.close(deadlineMs)
+    if (this.#transaction?.isEnded) pooled.transactionEnded()
+    this.#transaction = undefined
+    await pooled.release(deadlineMs)
+  }
+
+  /** The transaction of the open pass. */
+  get #current(): CopyInTransaction {
+    return this.#transaction as CopyInTransaction
   }
 }

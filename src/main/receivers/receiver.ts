@@ -3,46 +3,55 @@ import type { Target } from '../../shared/runner/target.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
 import type { SessionSettings } from '../../shared/session/session-settings.js'
 import type { StepDeadlines } from '../../shared/session/step-deadlines.js'
+import type { ServerAccess } from '../access/server-access.js'
 
-/** How a receiver's own count must agree with the producer's before anything is committed. */
+/** How a receiver's row count must agree with the producer's before anything is committed. */
 export type RowCountRule = 'equal' | 'at-most' | 'any'
 
-/** What the manager gives to a receiver that is to take part. */
+/** What the manager passes to a receiver that takes part in a copy. */
 export interface ReceiverContext extends StepDeadlines {
-  /** Server settings that the caller of the copy wants at both ends. */
+  /** Server settings that the caller of the copy gave for both ends. */
   readonly session: SessionSettings
 }
 
-/** Where a receiver lives: a worker thread, made from plain data, or the main thread. */
+/** Where a receiver runs: in a worker thread, made from plain data, or on the main thread. */
 export type Placement =
   | { readonly thread: 'worker'; readonly plan: ReceiverPlan }
-  /** `event`: takes what a server sent on its own account, for the manager's listeners. */
-  | { readonly thread: 'main'; readonly makeTarget: (event?: (event: ServerEvent) => void) => Target }
+  | {
+      readonly thread: 'main'
+      /** `event` takes what a server sent without being asked, for the manager's listeners. */
+      readonly makeTarget: (event?: (event: ServerEvent) => void) => Target
+      /** Reaches the server again when the answer to a COMMIT was lost. @hidden */
+      readonly server?: ServerAccess
+    }
 
-/** Where rows go. One manager at a time. To write your own, extend it and `place` a Target on the main thread. */
+/**
+ * Where rows go. A receiver belongs to one manager at a time. To write your own, extend this class and `place` a Target on
+ * the main thread.
+ */
 export abstract class Receiver {
-  /** For messages, stats and outcomes; the manager numbers those that were given none. */
+  /** For messages, stats and outcomes. The manager numbers receivers without a name. */
   name: string | undefined
   readonly rowCount: RowCountRule = 'equal'
-  /** Whether it can give up what it did and begin again: `reconcile(receiver, { from: 'start' })`. */
+  /** Whether the receiver can undo its work and begin again: `reconcile(receiver, { from: 'start' })`. */
   readonly canRestart: boolean = true
   /**
-   * Whether it lends the ring's memory to code of the user's, from which nobody can take it back: such a receiver is
+   * Whether the receiver lends the ring's memory to the user's code. The memory cannot be taken back, so such a receiver is
    * never dropped for its lag.
    */
   readonly lendsSlots: boolean = false
-  /** After the end: rows by this receiver's own count; undefined where it has none. */
+  /** After the end: rows by this receiver's own count; undefined where the receiver does not count. */
   count: number | undefined
-  /** After the end: the server's command tag, such as `COPY 3`. */
+  /** After the end: the server's command tag, e.g. `COPY 3`. */
   command: string | undefined
 
   constructor(name?: string) {
     this.name = name
   }
 
-  /** Called by the manager once, on the main thread. A rejection is this receiver's fault. */
+  /** The manager calls this once, on the main thread. A rejection is a fault of this receiver. */
   abstract place(context: ReceiverContext): Promise<Placement>
 
-  /** Called when the copy is over, whatever became of it, also when it ended before this receiver was placed. */
+  /** The manager calls this when the copy is over, whatever its result, also when the copy ended before `place`. */
   left(): void {}
 }

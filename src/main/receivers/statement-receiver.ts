@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { CopyError } from '../../shared/errors/errors.js'
 import { checkStatement } from '../../shared/session/copy-statement.js'
 import { checkSettings, type SessionSettings } from '../../shared/session/session-settings.js'
+import { poolAccess } from '../access/pool-access.js'
 import { checkClient, isPool } from '../clients/client-check.js'
 import { type CheckedConnection, type ConnectionInput, checkConnection } from '../conninfo/conninfo.js'
 import { ClientTarget } from './client-target.js'
@@ -13,16 +14,17 @@ export interface ToConnection {
   /** Where the target is: a URL, a libpq keyword string, or a pg.ClientConfig. */
   readonly connection: ConnectionInput
   readonly client?: undefined
-  /** Server settings on this connection; they win over those of the copy. */
+  /** Server settings on this connection. They override those of the copy. */
   readonly session?: SessionSettings
 }
 
 /** A target on a pg.Client of yours. */
 export interface ToClient {
   /**
-   * A connected pg.Client of yours, in a transaction of yours: it is never begun, committed or ended, and its settings
-   * stay yours. Do not use it until the copy is over. The receiver ends as `completed`; COMMIT or ROLLBACK is for you,
-   * and after a failure only ROLLBACK is possible. It cannot be reconciled from the start.
+   * A connected pg.Client of yours, in a transaction of yours. The copy never begins or commits a transaction on the
+   * client, never ends it, and changes none of its settings. Do not use the client until the copy is over. The receiver
+   * ends as `completed`; then COMMIT or ROLLBACK yourself. After a failure only ROLLBACK is possible. The receiver cannot
+   * be reconciled from the start.
    */
   readonly client: pg.Client
   readonly connection?: undefined
@@ -32,34 +34,36 @@ export interface ToClient {
 /** A target on a client of your pg.Pool. */
 export interface ToPool {
   /**
-   * A pg.Pool of yours: a client is checked out for the copy, in a transaction of ours, which is committed with those of
-   * the other targets, and released afterwards; one that cannot be used again is removed from the pool. It runs on the
-   * main thread. A pool that has no client free within `deadlines.connect` is a fault.
+   * A pg.Pool of yours. A client is checked out for the copy and released afterwards; a client that cannot be used again
+   * is removed from the pool. The transaction is ours, and is committed with those of the other targets. When the answer
+   * to COMMIT is lost, another client of the pool asks the server for the result. The COPY runs on the main thread. A pool
+   * that has no client free within `deadlines.connect` is a fault.
    */
   readonly client: pg.Pool
   readonly connection?: undefined
-  /** Server settings in that transaction; they win over those of the copy. */
+  /** Server settings in that transaction. They override those of the copy. */
   readonly session?: SessionSettings
 }
 
 /** Exactly one of `connection` and `client`. */
 export type StatementReceiverOptions = (ToConnection | ToClient | ToPool) & {
-  /** One `COPY … FROM STDIN`, of the same format as the producer's. */
+  /** One `COPY … FROM STDIN`, in the same format as the producer's. */
   readonly statement: string
   readonly name?: string
-  /** SQL to run in the receiver's transaction before the COPY, such as `TRUNCATE events`. */
+  /** SQL to run in the receiver's transaction before the COPY, e.g. `TRUNCATE events`. */
   readonly before?: readonly string[]
   /** SQL to run in the receiver's transaction after the COPY. */
   readonly after?: readonly string[]
-  /** `equal` unless given: as many rows as the producer; `at-most` where triggers or WHERE may drop some. */
+  /** Default: `equal`, as many rows as the producer. Use `at-most` where triggers or WHERE may drop rows. */
   readonly rowCount?: RowCountRule
 }
 
 const ROW_COUNT_RULES = ['equal', 'at-most', 'any']
 
 /**
- * Loads by `COPY … FROM STDIN`: in a worker thread, on a connection and in a transaction of its own; or on the main
- * thread, on a user's client inside the user's own transaction, or on a client of a user's pool in one of its own.
+ * Loads by `COPY … FROM STDIN`. With `connection`: in a worker thread, on a connection and in a transaction of its own.
+ * With a pg.Client: on the main thread, inside the user's transaction. With a pg.Pool: on the main thread, on a client of
+ * the pool, in a transaction of its own.
  */
 export class StatementReceiver extends Receiver {
   override readonly rowCount: RowCountRule
@@ -72,7 +76,7 @@ export class StatementReceiver extends Receiver {
   readonly #settings: SessionSettings
 
   /**
-   * @param where how error messages call these options
+   * @param where the name of these options in error texts
    * @throws CopyError COPY_OPTION for options that cannot work
    */
   constructor(options: StatementReceiverOptions, where = 'to') {
@@ -102,7 +106,7 @@ export class StatementReceiver extends Receiver {
     this.#options = options
   }
 
-  /** The user's client that it loads by, if it does. */
+  /** The user's client that the receiver loads by; undefined for a connection or a pool. */
   get client(): pg.Client | undefined {
     return this.#client
   }
@@ -121,7 +125,11 @@ export class StatementReceiver extends Receiver {
     const pool = this.#pool
     if (pool !== undefined) {
       const plan = { pool, statement, before, after, settings, ...limits }
-      return { thread: 'main', makeTarget: (event) => new PoolTarget(plan, event) }
+      return {
+        thread: 'main',
+        makeTarget: (event) => new PoolTarget(plan, event),
+        server: poolAccess(pool),
+      }
     }
     const connection = await (this.#connection as CheckedConnection).resolve()
     return {

@@ -2,7 +2,7 @@ import { CopyError } from '../../shared/errors/errors.js'
 import { type Placement, Receiver } from './receiver.js'
 import {
   type AnyWritable,
-  giveUpUnwritten,
+  destroyUnwritten,
   isNodeWritable,
   isWebWritable,
   StreamTarget,
@@ -13,22 +13,24 @@ export interface StreamReceiverOptions {
 }
 
 /**
- * Writes the COPY data to a Node Writable or a web WritableStream, such as a file, a compressor or an HTTP request; on
- * the main thread, each byte copied once. Its backpressure is the copy's.
+ * Writes the COPY data to a Node Writable or a web WritableStream, e.g. a file, a compressor or an HTTP request. It runs
+ * on the main thread and copies each byte once. The stream's backpressure slows the copy down.
  *
- * The stream belongs to the copy, as with `pipeline()`. It is ended when all others are complete and it is its turn to
- * commit, and the receiver is `committed` when it has finished. When the copy fails or is aborted before, or goes on
- * without it, it is destroyed: what was written to a file by then stays there. stdout and stderr are neither ended nor
- * destroyed. What the stream fails for is this receiver's fault: COPY_CALLABLE, or COPY_COMMIT when it cannot finish.
+ * The stream belongs to the copy, as with `pipeline()`. The stream is ended in this receiver's turn to commit, after all
+ * other receivers are complete, and the receiver is `committed` when the stream has finished. When the copy fails, is
+ * aborted before, or goes on without this receiver, the stream is destroyed: bytes that were written to a file stay there.
+ * stdout and stderr are neither ended nor destroyed. An error of the stream is a fault of this receiver: COPY_CALLABLE, or
+ * COPY_COMMIT when the stream cannot finish.
  *
- * Given a function, that is called for each pass: only then it can be reconciled from the start.
+ * A function is called for each pass, and gives the stream of that pass: only such a receiver can be reconciled from the
+ * start.
  */
 export class StreamReceiver extends Receiver {
   override readonly canRestart: boolean
   readonly #stream: AnyWritable | (() => AnyWritable | Promise<AnyWritable>)
   #isPlaced = false
 
-  /** @throws CopyError COPY_OPTION when it is neither a stream nor a function */
+  /** @throws CopyError COPY_OPTION when `stream` is neither a stream nor a function */
   constructor(
     stream: AnyWritable | (() => AnyWritable | Promise<AnyWritable>),
     options: StreamReceiverOptions = {},
@@ -52,10 +54,10 @@ export class StreamReceiver extends Receiver {
   }
 
   override left(): void {
-    if (!this.#isPlaced && typeof this.#stream !== 'function') giveUpUnwritten(this.#stream)
+    if (!this.#isPlaced && typeof this.#stream !== 'function') destroyUnwritten(this.#stream)
   }
 }
 
-/** Whether it is a stream of either kind that can be written to. */
+/** Whether it is a Node Writable or a web WritableStream. */
 export const isWritable = (stream: unknown): stream is AnyWritable =>
   isNodeWritable(stream) || isWebWritable(stream)

@@ -6,16 +6,17 @@ import type { Completion } from '../../shared/messages/messages.js'
 import { HEADER_BYTES } from '../../shared/ring/layout.js'
 import type { RingSlice } from '../../shared/ring/slice-reader.js'
 import type { Target } from '../../shared/runner/target.js'
+import { beginUse, endUse, requireUnused } from '../clients/in-use.js'
 
 /** A Node Writable, also the writable side of a Duplex, or a web WritableStream. */
 export type AnyWritable = NodeJS.WritableStream | WritableStream
 
 type MakeStream = () => AnyWritable | Promise<AnyWritable>
 
-/** A user's stream: written to with its backpressure, ended at the commit, destroyed when the copy is given up. */
+/** A user's stream: written to with its backpressure, ended at the commit, destroyed when the copy is aborted. */
 export class StreamTarget implements Target {
   readonly redelivers = false
-  /** The stream's own buffer is behind it. */
+  /** The stream has a buffer of its own. */
   readonly maxInFlight = 1
   readonly #make: MakeStream
   #given: AnyWritable | undefined
@@ -23,10 +24,10 @@ export class StreamTarget implements Target {
   #phase: CopyPhase = 'copy'
   #failed: Promise<never> = new Promise(() => undefined)
   #fail: (error: CopyError) => void = () => undefined
-  /** What the stream failed for, or nothing when it has finished. */
+  /** Resolves with the error of the stream, or with undefined when the stream has finished. */
   #over: Promise<CopyError | undefined> = Promise.resolve(undefined)
-  #unhear: () => void = () => undefined
-  #isGivenUp = false
+  #stopListening: () => void = () => undefined
+  #isAborted = false
 
   /** @param make called for each pass */
   constructor(make: MakeStream) {
@@ -38,31 +39,30 @@ export class StreamTarget implements Target {
   }
 
   async open(): Promise<void> {
-    this.#isGivenUp = false
+    this.#isAborted = false
     this.#phase = 'start'
     const given = await this.#make()
-    if (inUse.has(given))
-      throw new CopyError('COPY_STATE', 'the stream is in use by a copy already', { phase: 'start' })
+    requireUnused(given, 'the stream')
     const stream = asNodeStream(given)
-    inUse.add(given)
+    beginUse(given, 'the stream')
     this.#given = given
     this.#stream = stream
-    this.#hear(stream)
-    if (this.#isGivenUp) this.#destroy('the copy was aborted')
+    this.#listen(stream)
+    if (this.#isAborted) this.#destroy('the copy was aborted')
     else if (!stream.writable) throw this.#broken('was ended or destroyed already')
     this.#phase = 'copy'
   }
 
   send(slice: RingSlice, sent: (error?: unknown) => void): void {
-    // a copy of its own: a Transform passes on what it has called back for
+    // a private copy: a Transform passes chunks on after it has called back for them
     this.#stream?.write(Buffer.from(slice.frame.subarray(HEADER_BYTES)), (error) => {
       if (error === null || error === undefined) sent()
-      // the event, which comes next, tells what happened; this may tell only that it was destroyed
+      // the stream's 'error' event comes next and has the reason; this error may say only that it was destroyed
       else setImmediate(() => this.#fail(this.#broken(`failed: ${messageOf(error)}`, error)))
     })
   }
 
-  /** Everything was written. Its end comes with the commit, so that a copy that fails until then is seen to. */
+  /** All rows were written. The stream is ended at the commit, so that a copy which fails until then destroys it. */
   async complete(): Promise<Completion> {
     this.#phase = 'complete'
     return { commits: true }
@@ -77,9 +77,9 @@ export class StreamTarget implements Target {
     if (error !== undefined) throw error
   }
 
-  /** Nothing is read from slices: what the stream has are copies. */
+  /** Nothing is read from slices: the stream has private copies. */
   async abort(reason: string): Promise<boolean> {
-    this.#isGivenUp = true
+    this.#isAborted = true
     this.#destroy(reason)
     return true
   }
@@ -87,20 +87,20 @@ export class StreamTarget implements Target {
   async end(deadlineMs: number): Promise<void> {
     const stream = this.#stream
     if (stream === undefined) return
-    inUse.delete(this.#given as AnyWritable)
+    endUse(this.#given as AnyWritable)
     if (!isShared(stream)) await settlesWithin(this.#over, deadlineMs)
-    // it may fail in its closing, too; its events come a turn after it has closed
-    if (isShared(stream) || stream.closed) setImmediate(this.#unhear)
-    else stream.once('close', () => setImmediate(this.#unhear))
+    // closing may fail too; its events come one turn of the event loop after it has closed
+    if (isShared(stream) || stream.closed) setImmediate(this.#stopListening)
+    else stream.once('close', () => setImmediate(this.#stopListening))
   }
 
-  #hear(stream: Writable): void {
+  #listen(stream: Writable): void {
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject
     })
     this.#failed.catch(() => undefined)
     this.#over = new Promise((resolve) => {
-      this.#unhear = finished(stream, { readable: false }, (cause) => {
+      this.#stopListening = finished(stream, { readable: false }, (cause) => {
         const error = cause ? this.#broken(`failed: ${messageOf(cause)}`, cause) : undefined
         if (error !== undefined) this.#fail(error)
         resolve(error)
@@ -115,17 +115,14 @@ export class StreamTarget implements Target {
   }
 
   #broken(what: string, cause?: unknown): CopyError {
-    // known, and not in doubt: it has not finished
+    // the result is known and not in doubt: the stream has not finished
     const code = this.#phase === 'commit' ? 'COPY_COMMIT' : 'COPY_CALLABLE'
     return new CopyError(code, `the stream ${what}`, { phase: this.#phase, cause })
   }
 }
 
-/** Of the process: nobody's to end, as pipeline() has it. */
+/** Streams of the process: like pipeline(), we never end them. */
 const isShared = (stream: unknown): boolean => stream === process.stdout || stream === process.stderr
-
-/** Streams that a copy writes to. */
-const inUse = new WeakSet<AnyWritable>()
 
 const asNodeStream = (stream: AnyWritable): Writable => {
   if (isNodeWritable(stream)) return stream as Writable
@@ -144,8 +141,8 @@ export const isWebWritable = (stream: unknown): stream is WritableStream => {
   return typeof getWriter === 'function' && typeof abort === 'function'
 }
 
-/** Gives up a stream that was never written to, because the copy did not get that far. */
-export const giveUpUnwritten = (stream: AnyWritable): void => {
+/** Destroys a stream that was never written to, because the copy ended before. */
+export const destroyUnwritten = (stream: AnyWritable): void => {
   if (isShared(stream)) return
   const reason = new CopyError('COPY_ABORTED', 'the copy into this stream was given up before it began')
   if (isNodeWritable(stream)) {

@@ -1,3 +1,4 @@
+import { settlesWithin } from '../async/deadline.js'
 import { CopyError, messageOf } from '../errors/errors.js'
 import type { Completion } from '../messages/messages.js'
 import { HEADER_BYTES } from '../ring/layout.js'
@@ -56,13 +57,7 @@ export class CallTarget implements Target {
 
   /** A callable that was lent a slot may read it until it settles. The deadline ends the wait, as with a lost thread. */
   async abort(_reason: string, deadlineMs: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined
-    const deadline = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), deadlineMs)
-    })
-    const aligned = await Promise.race([this.#calling.then(() => true), deadline])
-    clearTimeout(timer)
-    return aligned
+    return settlesWithin(this.#calling, deadlineMs)
   }
 
   async end(): Promise<void> {}

@@ -1,3 +1,5 @@
+import { Budget } from '../async/budget.js'
+import { cancelAfter } from '../async/deadline.js'
 import { messageOf } from '../errors/errors.js'
 import type { BackendState, WaitDiagnosis } from '../liveness/slowness.js'
 import type { ConnectionParameters } from '../wire/connection-parameters.js'
@@ -5,25 +7,25 @@ import { type BackendId, SERVER_START } from './backend-id.js'
 import { Session } from './session.js'
 import { sideConnectionMs } from './step-deadlines.js'
 
-/** The function and not the view, which would wait where somebody has locked the catalogs that it joins. */
+/** The function and not the view: the view joins catalogs, and would wait where one of them is locked. */
 const question = ({ processId }: BackendId): string =>
   `SELECT ${SERVER_START}, a.pid, a.state, a.wait_event_type, a.wait_event,
     pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(${processId}), ',')
   FROM (SELECT 1) AS always LEFT JOIN pg_catalog.pg_stat_get_activity(${processId}) AS a ON true`
 
-/** The goodbye of such a connection, at most. */
+/** How long closing the connection that asks may take. */
 const END_MS = 500
 
 export interface ActivityOptions {
   readonly connectMs: number
-  /** Lets go of the connection that asks. */
+  /** Closes the connection that asks. */
   readonly signal: AbortSignal
 }
 
 /**
- * Asks a session's server what its backend is doing, on a connection of its own, within the deadline for connecting.
- * When the server knows the backend no more, the session is lost: what is under way on it ends with that fault.
- * @returns never rejects: why it could not be asked is `unasked`
+ * Asks a session's server what the session's backend is doing, on another connection, within the deadline for connecting.
+ * When the server does not know the backend any more, the session is lost, and what is under way on it fails.
+ * @returns never rejects: `unasked` says why the server could not be asked
  */
 export const readBackendActivity = async (
   session: Session,
@@ -53,18 +55,15 @@ const ask = async (
   { connectMs, signal }: ActivityOptions,
 ): Promise<(string | null)[]> => {
   const limitMs = sideConnectionMs(connectMs)
-  const until = performance.now() + limitMs
+  const budget = Budget.of(limitMs)
   const session = await Session.open(data, { connectMs: limitMs, signal })
-  const giveUp = (): void => session.lose(`no answer within ${limitMs} ms (deadlines.connect)`)
-  const timer = setTimeout(giveUp, Math.max(1, until - performance.now()))
-  signal.addEventListener('abort', giveUp)
+  const why = `no answer within ${limitMs} ms (deadlines.connect)`
+  const endWatch = cancelAfter(budget.leftMs, signal, () => session.lose(why))
   try {
-    if (signal.aborted) giveUp()
     const [row = []] = await session.query(question(id), 'connect')
     return row
   } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', giveUp)
+    endWatch()
     await session.end(END_MS)
   }
 }

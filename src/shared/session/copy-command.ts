@@ -1,8 +1,10 @@
 import type { Connection } from 'pg'
 import { CopyError } from '../errors/errors.js'
+import { type CopyState, type CopyStep, next } from './copy-state.js'
+import { toCopyFailReason } from './copy-statement.js'
 import type { PgQuery } from './pg-query.js'
 
-/** `simple` sends a Query message; `extended` lets through one statement only and needs one more Sync after COPY IN. */
+/** `simple` sends a Query message. `extended` allows one statement only, and needs one more Sync after COPY IN. */
 export type CopyProtocol = 'simple' | 'extended'
 
 export type CopyDirection = 'in' | 'out'
@@ -13,35 +15,24 @@ type CopyConnection = Connection & {
   sendCopyFail(reason: string): void
 }
 
-/** PostgreSQL ends the session at a CopyFail reason of 10,000 bytes, and writes it into its log: short, one line. */
-const MAX_REASON_BYTES = 1000
-
 const MORE_THAN_ONE = 'more than one statement was given; one COPY is expected'
 
 /**
- * One COPY on pg's connection, as pg's own queries are: submitted, then told what the server answers. CopyData does
- * not pass through here in either direction.
+ * One COPY on pg's connection. pg submits it like a query of its own, and calls it for each message of the server.
+ * CopyData does not pass through here in either direction. Its states and their order: `copy-state.ts`.
  */
 export class CopyCommand implements PgQuery {
   /** CopyInResponse or CopyOutResponse came. Rejects with the server's error, or when the statement is no COPY. */
   readonly started: Promise<CopyDirection>
   /**
-   * ReadyForQuery came, so the connection is aligned: gives the command tag, such as `COPY 3`. Rejects with the
-   * server's error, also then after ReadyForQuery, or at once when the connection is lost (`isAligned` tells which).
+   * ReadyForQuery came, so the connection is aligned: resolves with the command tag, e.g. `COPY 3`. Rejects with the
+   * server's error after ReadyForQuery, or at once when the connection is lost (`isAligned` distinguishes the two).
    */
   readonly finished: Promise<string>
-  /** All data of a COPY IN has been handed over: only now may the server say that it is complete. */
-  protected isDone = false
   readonly #text: string
   readonly #protocol: CopyProtocol
   #connection: CopyConnection | undefined
-  #direction: CopyDirection | undefined
-  #tag: string | undefined
-  #error: Error | undefined
-  #isAligned = false
-  #synced = false
-  /** All data of a COPY OUT has come. */
-  #hasCome = false
+  #state: CopyState = { name: 'queued' }
   #start!: { resolve(direction: CopyDirection): void; reject(error: Error): void }
   #finish!: { resolve(tag: string): void; reject(error: Error): void }
 
@@ -54,43 +45,49 @@ export class CopyCommand implements PgQuery {
     this.finished = new Promise((resolve, reject) => {
       this.#finish = { resolve, reject }
     })
-    // whoever awaits one of the two learns of an error; the other must not become an unhandled rejection
+    // a caller that awaits one of the two gets the error; the other must not become an unhandled rejection
     this.started.catch(() => undefined)
     this.finished.catch(() => undefined)
   }
 
-  /** Whether the connection stands at a message boundary again: ReadyForQuery was read. */
+  /** Whether the connection is at a message boundary again: ReadyForQuery was read. */
   get isAligned(): boolean {
-    return this.#isAligned
+    return this.#state.name === 'aligned'
   }
 
-  /** Whether the server gave it up or the connection is lost: nothing may be sent any more. */
+  /** Whether the server has ended the COPY or the connection is lost: nothing may be sent any more. */
   get isOver(): boolean {
-    return this.#isAligned || this.#error !== undefined
+    const { name } = this.#state
+    return name === 'failed' || name === 'aligned' || name === 'lost'
   }
 
-  /** Ends a COPY IN: all data has been handed to the socket. */
+  /** Whether the server waits for data: CopyFail cancels the COPY, and a cancel request does not. */
+  get isTaking(): boolean {
+    return this.#state.name === 'in'
+  }
+
+  /** Completes a COPY IN. All data has been handed to the socket. */
   done(): void {
-    this.isDone = true
-    this.#connection?.endCopyFrom()
+    if (!this.#step('done')) return
+    this.sendCopyDone()
     this.#sync()
   }
 
-  /** Gives a COPY IN up; the server answers with error 57014. Only at a message boundary. */
+  /** Cancels a COPY IN; the server answers with error 57014. Only at a message boundary. */
   fail(reason: string): void {
-    const line = reason.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
-    this.#connection?.sendCopyFail(
-      Buffer.from(line)
-        .subarray(0, MAX_REASON_BYTES)
-        .toString()
-        .replace(/\ufffd+$/, ''),
-    )
+    if (!this.#step('fail')) return
+    this.#connection?.sendCopyFail(toCopyFailReason(reason))
     this.#sync()
+  }
+
+  protected sendCopyDone(): void {
+    this.#connection?.endCopyFrom()
   }
 
   submit(connection: Connection): void {
     const copy = connection as CopyConnection
     this.#connection = copy
+    this.#step('submit')
     copy.on('copyInResponse', this.#onCopyIn)
     copy.on('copyOutResponse', this.#onCopyOut)
     copy.on('copyDone', this.#onCopyDone)
@@ -98,8 +95,8 @@ export class CopyCommand implements PgQuery {
       copy.query(this.#text)
       return
     }
-    // one segment: a Sync that the server has not read when it is terminated makes its kernel send RST, and with that
-    // the reason, which it had written before, is lost on our side
+    // one segment: a Sync that the server has not read when it is terminated makes its kernel send RST, and then the
+    // server's reason, which it had written before, is lost on our side
     copy.stream.cork()
     copy.parse({ name: '', text: this.#text, types: [] }, true)
     copy.bind({}, true)
@@ -108,71 +105,64 @@ export class CopyCommand implements PgQuery {
     copy.stream.uncork()
   }
 
-  // pg calls what follows by these names
+  // pg calls the following methods by these names
 
-  handleCommandComplete(message: { text: string }): void {
-    if (this.#direction === 'in' && !this.isDone) {
-      this.#refuse('CommandComplete')
-      return
-    }
-    if (this.#tag !== undefined) this.#error ??= new CopyError('COPY_PROTOCOL', MORE_THAN_ONE)
-    this.#tag = message.text
+  handleCommandComplete({ text }: { text: string }): void {
+    const isSecond = this.#hasTag
+    if (!this.#expect('CommandComplete')) return
+    if (isSecond) this.#failWith(new CopyError('COPY_PROTOCOL', MORE_THAN_ONE))
+    else this.#setTag(text)
   }
 
   handleReadyForQuery(): void {
     this.#release()
-    if (this.#direction !== undefined && this.#tag === undefined && this.#error === undefined) {
-      this.#refuse('ReadyForQuery')
-      return
+    const before = this.#state
+    if (before.name === 'submitted') {
+      const said = before.tag ?? 'nothing'
+      this.#failWith(new CopyError('COPY_PROTOCOL', `the statement is no COPY: the server answered ${said}`))
     }
-    this.#isAligned = true
-    if (this.#direction === undefined) {
-      this.#error ??= new CopyError(
-        'COPY_PROTOCOL',
-        `the statement is no COPY: the server answered ${this.#tag ?? 'nothing'}`,
-      )
-    }
-    if (this.#error !== undefined) this.#reject(this.#error)
-    else this.#finish.resolve(this.#tag as string)
+    if (!this.#expect('ReadyForQuery')) return
+    const after = this.#state as Extract<CopyState, { name: 'aligned' }>
+    if (after.error !== undefined) this.#reject(after.error)
+    else this.#finish.resolve(after.tag as string)
   }
 
-  /** An ErrorResponse, or the loss of the connection. After an ErrorResponse pg forgets us, so ReadyForQuery is awaited here. */
+  /** An ErrorResponse, or the loss of the connection. After an ErrorResponse pg drops us, so we await ReadyForQuery here. */
   handleError(error: Error): void {
-    this.#error ??= error
-    if (this.#connection === undefined || !('severity' in error)) {
-      this.#release()
-      this.#reject(this.#error)
+    const connection = this.#connection
+    const { isTaking } = this
+    if (connection === undefined || !('severity' in error)) {
+      this.#lose(error)
       return
     }
-    this.#start.reject(this.#error)
-    const connection = this.#connection
+    this.#start.reject(this.#failWith(error))
     const onReady = () => {
       connection.removeListener('end', onEnd)
       this.handleReadyForQuery()
     }
     const onEnd = () => {
       connection.removeListener('readyForQuery', onReady)
-      this.#release()
-      this.#reject(this.#error as Error)
+      this.#lose(error)
     }
     connection.once('readyForQuery', onReady)
     connection.once('end', onEnd)
-    if (this.#direction === 'in') this.#sync()
+    // the server ignored the Sync that came with Execute; after `done` or `fail` the other one is on its way
+    if (isTaking) this.#sync()
   }
 
   handleEmptyQuery(): void {
-    this.#tag = 'an empty query'
+    this.#setTag('an empty query')
   }
 
   handleCopyInResponse(): void {}
 
-  /** Rows of a statement that is no COPY: its ReadyForQuery tells. Within a COPY they are out of place. */
+  /** Rows of a statement that is no COPY are ignored until ReadyForQuery. Within a COPY they are out of place. */
   handleRowDescription(): void {
-    if (this.#direction !== undefined) this.#refuse('RowDescription')
+    this.#expect('RowDescription')
   }
 
   handleDataRow(): void {
-    if (this.#direction !== undefined) this.#refuse('DataRow')
+    this.#expect('DataRow')
   }
 
   handlePortalSuspended(): void {}
@@ -181,36 +171,66 @@ export class CopyCommand implements PgQuery {
     this.#refuse('CopyData')
   }
 
-  readonly #onCopyIn = (): void => this.#begin('in')
-  readonly #onCopyOut = (): void => this.#begin('out')
+  readonly #onCopyIn = (): void => {
+    if (this.#expect('CopyInResponse')) this.#start.resolve('in')
+  }
+
+  readonly #onCopyOut = (): void => {
+    if (this.#expect('CopyOutResponse')) this.#start.resolve('out')
+  }
+
   readonly #onCopyDone = (): void => {
-    if (this.#direction !== 'out' || this.#hasCome) this.#refuse('CopyDone')
-    this.#hasCome = true
+    this.#expect('CopyDone')
   }
 
-  #begin(direction: CopyDirection): void {
-    if (this.#direction !== undefined) {
-      this.#refuse(direction === 'in' ? 'CopyInResponse' : 'CopyOutResponse')
-      return
-    }
-    this.#direction = direction
-    this.#start.resolve(direction)
+  /** @returns whether the step is allowed now; the state is the next one then */
+  #step(step: CopyStep): boolean {
+    const state = next(this.#state, step)
+    if (state !== undefined) this.#state = state
+    return state !== undefined
   }
 
-  /** What the protocol does not allow here: the stream is out of step, so nothing of it can be trusted any more. */
+  /** Takes a message of the server; a message that is out of place ends the connection. */
+  #expect(message: CopyStep): boolean {
+    if (this.#state.name === 'lost') return false
+    const isExpected = this.#step(message)
+    if (!isExpected) this.#refuse(message)
+    return isExpected
+  }
+
+  get #hasTag(): boolean {
+    return 'tag' in this.#state && this.#state.tag !== undefined
+  }
+
+  #setTag(tag: string): void {
+    if (!this.isOver) this.#state = { ...this.#state, tag } as CopyState
+  }
+
+  /** Remembers the first error. @returns it */
+  #failWith(error: Error): Error {
+    if ('error' in this.#state && this.#state.error !== undefined) return this.#state.error
+    this.#state = { name: 'failed', error }
+    return error
+  }
+
+  /** A message that the protocol does not allow here: nothing of the stream can be trusted any more. */
   #refuse(message: string): void {
-    const said = this.#tag === undefined ? `${message} came where none belongs` : MORE_THAN_ONE
-    this.#error ??= new CopyError('COPY_PROTOCOL', said)
-    this.#connection?.stream.destroy(this.#error)
-    this.#release()
-    this.#reject(this.#error)
+    const said = this.#hasTag ? MORE_THAN_ONE : `${message} came where none belongs`
+    const error = this.#lose(new CopyError('COPY_PROTOCOL', said))
+    this.#connection?.stream.destroy(error)
   }
 
-  /** In COPY IN the server swallows the Sync that came with Execute: once it is over, one more is due. */
+  #lose(cause: Error): Error {
+    const error = this.#failWith(cause)
+    this.#state = { name: 'lost', error }
+    this.#release()
+    this.#reject(error)
+    return error
+  }
+
+  /** In COPY IN the server ignores the Sync that came with Execute: one more is due after the COPY. */
   #sync(): void {
-    if (this.#protocol === 'simple' || this.#synced) return
-    this.#synced = true
-    this.#connection?.sync()
+    if (this.#protocol === 'extended') this.#connection?.sync()
   }
 
   #release(): void {

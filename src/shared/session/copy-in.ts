@@ -1,21 +1,62 @@
+import type { Duplex } from 'node:stream'
+import type pg from 'pg'
 import type { CopyPhase } from '../errors/codes.js'
 import { CopyError } from '../errors/errors.js'
 import type { CopyCommand } from './copy-command.js'
 import { rowsOfTag } from './copy-statement.js'
+import type { StepDeadlines } from './step-deadlines.js'
 
-/** What a receiver's COPY needs of the connection it runs on, ours or a user's. */
-export interface CopyInSession {
+/** A connection that runs SQL, ours or a user's. */
+export interface StatementRunner {
   query(text: string, phase: CopyPhase): Promise<(string | null)[][]>
   fault(error: unknown, phase: CopyPhase): CopyError
 }
 
+/** The connection of a COPY IN, ours or a user's. */
+export interface CopyInSession extends StatementRunner {
+  readonly client: pg.Client
+  readonly socket: Duplex
+  /** Names the server, for error texts. */
+  readonly server: string
+  /** Settles when the connection is closed. */
+  readonly closed: Promise<void>
+  command(text: string, phase: CopyPhase): Promise<string>
+  destroy(): void
+  /** Closes the socket at once; `why` is the reason in the error of what is under way. */
+  lose(why: string): void
+  end(deadlineMs: number): Promise<void>
+}
+
+/** The SQL of a COPY IN, and the time that its steps may take. */
+export interface CopyInPlan extends StepDeadlines {
+  readonly statement: string
+  readonly before: readonly string[]
+  readonly after: readonly string[]
+}
+
+/** What differs between the COPY INs of servers, clients and pools. */
+export interface CopyInOptions {
+  readonly session: CopyInSession
+  readonly plan: CopyInPlan
+  /** Whether the transaction is ours, to commit and to roll back. Otherwise it is the user's. */
+  readonly owned: boolean
+  /** Begins the transaction, or checks the user's. */
+  readonly prepare: () => Promise<void>
+  /** Submits the COPY. */
+  readonly submit: (statement: string) => CopyCommand
+  /** Writes a frame: CopyData header and payload. `written` says that the memory of the frame is free. */
+  readonly write: (frame: Uint8Array, written: (error?: Error | null) => void) => void
+  /** Aborted by `abort` and `close`, and when a deadline has passed: whatever is under way then sends nothing more. */
+  readonly stop: AbortController
+}
+
 /**
- * Runs statements one after the other, none once the receiver was given up: behind a ROLLBACK each would be a
+ * Runs statements one after the other, and none after the signal has fired: after a ROLLBACK each statement would be a
  * transaction of its own.
- * @returns the rows of the last one
+ * @returns the rows of the last statement
  */
 export const runStatements = async (
-  session: CopyInSession,
+  session: StatementRunner,
   statements: readonly string[],
   phase: CopyPhase,
   signal: AbortSignal,
@@ -29,10 +70,10 @@ export const runStatements = async (
 }
 
 /**
- * Resolves when the server takes data.
- * @throws CopyError COPY_OPTION for a COPY TO; COPY_SERVER, COPY_PROTOCOL or COPY_CONNECTION_LOST for what else it answered
+ * Resolves when the server waits for data.
+ * @throws CopyError COPY_OPTION for a COPY TO; COPY_SERVER, COPY_PROTOCOL or COPY_CONNECTION_LOST when the COPY fails
  */
-export const awaitCopyIn = async (session: CopyInSession, command: CopyCommand): Promise<void> => {
+export const awaitCopyIn = async (session: StatementRunner, command: CopyCommand): Promise<void> => {
   const direction = await command.started.catch((error: unknown) => {
     throw session.fault(error, 'start')
   })
@@ -42,7 +83,10 @@ export const awaitCopyIn = async (session: CopyInSession, command: CopyCommand):
   })
 }
 
-/** Deferred constraints speak, while every receiver can still be rolled back: a COMMIT would not be refused behind it. */
+/**
+ * Checks deferred constraints while every receiver can still be rolled back. Otherwise COMMIT itself would fail, when
+ * other receivers have committed.
+ */
 export const CHECK_CONSTRAINTS = 'SET CONSTRAINTS ALL IMMEDIATE'
 
 /** The result of a COPY IN: its command tag, and the rows that the tag counts. */
@@ -51,9 +95,9 @@ export interface CopiedRows {
   readonly command: string
 }
 
-/** All data was handed to the socket: ends the COPY and runs `after`. */
+/** Completes the COPY, whose data was all handed to the socket, and runs `after`. */
 export const completeCopyIn = async (
-  session: CopyInSession,
+  session: StatementRunner,
   command: CopyCommand,
   after: readonly string[],
   signal: AbortSignal,

@@ -1,8 +1,11 @@
 import { CopyError } from '../errors/errors.js'
 
+/** PostgreSQL ends the session at a CopyFail reason of 10,000 bytes, and writes the reason into its log: one short line. */
+const MAX_REASON_BYTES = 1000
+
 /**
- * Checks that a COPY statement could be one.
- * @throws CopyError COPY_OPTION naming the option
+ * Checks a COPY statement as far as that is possible without a server.
+ * @throws CopyError COPY_OPTION that names the option
  */
 export const checkStatement = (statement: unknown, option: string): string => {
   if (typeof statement !== 'string' || statement.trim() === '') {
@@ -25,3 +28,10 @@ export const rowsOfTag = (tag: string): number => {
   }
   return rows
 }
+
+/** A reason for CopyFail: one line of at most 1,000 bytes. */
+export const toCopyFailReason = (reason: string): string =>
+  Buffer.from(reason.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' '))
+    .subarray(0, MAX_REASON_BYTES)
+    .toString()
+    .replace(/\ufffd+$/, '')

@@ -2,9 +2,8 @@ import type pg from 'pg'
 import { clean } from '../wire/server-error.js'
 
 /**
- * A notice, notification or parameter change that the server sent on its own account; or that there is no progress.
- * Control characters in a notice but for tab and newline are U+FFFD; a notification's payload is data, as somebody sent
- * it.
+ * A notice, notification or parameter change that the server sent without being asked. In a notice, control characters
+ * other than tab and newline are replaced by U+FFFD. The payload of a notification is data and stays as it was sent.
  */
 export type ServerEvent =
   | {
@@ -27,13 +26,13 @@ type NoticeField = 'severity' | 'code' | 'message' | 'detail' | 'where'
 type Notice = { readonly [F in NoticeField]?: string | undefined }
 
 /**
- * Tells every notice, notification and parameter change of a client's server from now on, in the order it sent them.
- * @returns stops that
+ * Reports each notice, notification and parameter change of a client's server from now on, in the server's order.
+ * @returns removes the listeners
  */
-export const onServerEvents = (client: pg.Client, tell: (event: ServerEvent) => void): (() => void) => {
+export const onServerEvents = (client: pg.Client, report: (event: ServerEvent) => void): (() => void) => {
   const onNotice = (notice: Notice): void => {
     const { severity = '', code = '', message = '', detail, where } = notice
-    tell({
+    report({
       type: 'notice',
       severity: clean(severity),
       code: clean(code),
@@ -43,10 +42,10 @@ export const onServerEvents = (client: pg.Client, tell: (event: ServerEvent) => 
     })
   }
   const onNotification = ({ channel, payload = '', processId }: pg.Notification): void => {
-    tell({ type: 'notification', channel, payload, processId })
+    report({ type: 'notification', channel, payload, processId })
   }
   const onParameter = (message: { parameterName: string; parameterValue: string }): void => {
-    tell({ type: 'parameter', parameter: message.parameterName, value: message.parameterValue })
+    report({ type: 'parameter', parameter: message.parameterName, value: message.parameterValue })
   }
   client.on('notice', onNotice)
   client.on('notification', onNotification)

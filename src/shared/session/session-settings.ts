@@ -2,12 +2,12 @@ import { CopyError } from '../errors/errors.js'
 import { BACKEND_ID, toBackendId } from './backend-id.js'
 import type { Session } from './session.js'
 
-/** Server settings by name, such as `{ work_mem: '256MB' }`; they last for the copy's transaction. */
+/** Server settings by name, e.g. `{ work_mem: '256MB' }`, for the duration of the copy's transaction. */
 export type SessionSettings = Readonly<Record<string, string | number | boolean>>
 
 /**
- * What a value means must not depend on how a server is configured: a source with DMY dates loads wrong dates into an
- * MDY target without an error. And no timeout that was made for other work may end a copy.
+ * The meaning of a value must not depend on a server's configuration: a source with DMY dates loads wrong dates into an
+ * MDY target without an error. And a timeout that is meant for other work must not end a copy.
  */
 const PINNED: SessionSettings = {
   DateStyle: 'ISO',
@@ -28,8 +28,8 @@ const PINNED_WHERE_KNOWN: SessionSettings = { transaction_timeout: 0 }
 const SETTING_NAME = /^[A-Za-z_][A-Za-z0-9_$.]{0,62}$/
 
 /**
- * Checks the names and values of settings that a user gave.
- * @throws CopyError COPY_OPTION naming the setting
+ * Checks the names and values of a user's settings.
+ * @throws CopyError COPY_OPTION that names the setting
  */
 export const checkSettings = (settings: SessionSettings | undefined, option: string): SessionSettings => {
   for (const [name, value] of Object.entries(settings ?? {})) {
@@ -43,30 +43,30 @@ export const checkSettings = (settings: SessionSettings | undefined, option: str
 }
 
 /**
- * Begins a transaction, sets the pinned settings and the user's, the user's winning, for as long as it lasts, and learns
- * the session's backend: all by one message.
+ * Sends one message that begins a transaction, sets the pinned settings and the user's for this transaction, and reads the
+ * id of the session's backend. The user's settings win.
  */
 export const beginTransaction = async (
   session: Pick<Session, 'query' | 'backend'>,
   begin: string,
   settings: SessionSettings,
 ): Promise<void> => {
-  const overruled = new Set(Object.keys(settings).map((name) => name.toLowerCase()))
+  const overridden = new Set(Object.keys(settings).map((name) => name.toLowerCase()))
   const pinned = (all: SessionSettings): [name: string, value: string][] =>
     Object.entries(all).flatMap(([name, value]) =>
-      overruled.has(name.toLowerCase()) ? [] : [[name, quote(String(value))]],
+      overridden.has(name.toLowerCase()) ? [] : [[name, quote(String(value))]],
     )
   const known = pinned(PINNED).map(([name, value]) => `SET LOCAL ${name} = ${value}`)
-  // not by the version that the server reported: what stands between may have made that up
-  const perhaps = pinned(PINNED_WHERE_KNOWN).map(
+  // not decided by the server's version: a pooler in between may have made the version up
+  const ifKnown = pinned(PINNED_WHERE_KNOWN).map(
     ([name, value]) =>
       `CASE WHEN current_setting('${name}', true) IS NOT NULL THEN set_config('${name}', ${value}, true) END`,
   )
-  // a function for the user's: SET takes what it is given for one name where a setting is a list, such as search_path
+  // set_config() for the user's: SET would take the value of a list setting, e.g. search_path, for one name
   const own = Object.entries(settings).map(
     ([name, value]) => `set_config(${quote(name)}, ${quote(String(value))}, true)`,
   )
-  const select = `SELECT ${[...BACKEND_ID, ...perhaps, ...own].join(', ')}`
+  const select = `SELECT ${[...BACKEND_ID, ...ifKnown, ...own].join(', ')}`
   const rows = await session.query([begin, ...known, select].join('; '), 'start')
   session.backend = toBackendId(rows[0])
 }

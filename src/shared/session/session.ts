@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
+import { Budget } from '../async/budget.js'
 import type { CopyPhase } from '../errors/codes.js'
-import { CopyError } from '../errors/errors.js'
+import { CopyError, factsOf } from '../errors/errors.js'
 import { NO_PASSWORD } from '../wire/auth-guard.js'
 import { type ConnectionParameters, describeServer } from '../wire/connection-parameters.js'
 import { ServerConnection } from '../wire/server-connection.js'
@@ -10,11 +11,12 @@ import { sessionFault, toCopyError } from '../wire/server-error.js'
 import { guardWire } from '../wire/wire-guard.js'
 import type { BackendId } from './backend-id.js'
 import { CopyCommand, type CopyProtocol } from './copy-command.js'
+import type { CopyInSession } from './copy-in.js'
 import { onServerEvents, type ServerEvent } from './server-events.js'
 
 /**
- * PostgreSQL's default is 4,096 rounds; this many take about half a second. A server may ask for 2^31 - 1, which would
- * burn a quarter of an hour before anything is known of it.
+ * PostgreSQL's default is 4,096 rounds; 1,000,000 take about half a second. A hostile server may ask for 2^31 - 1, which
+ * would take a quarter of an hour of CPU before the server has proved anything.
  */
 const MAX_SCRAM_ITERATIONS = 1_000_000
 
@@ -23,28 +25,28 @@ const WRONG_PASSWORD = '28P01'
 const isAboutPassword = ({ sqlState, message }: CopyError): boolean =>
   sqlState === WRONG_PASSWORD || message === NO_PASSWORD
 
-/** The server lets nobody in this way, such as for want of a line in its pg_hba.conf; 28P01 would be the same again. */
+/** The server refuses this way to connect, e.g. without a line in its pg_hba.conf. 28P01 is no reason to try another way. */
 const INVALID_AUTHORIZATION = '28000'
 
 export interface SessionOptions {
   /** How long connecting and authenticating may take, in milliseconds; 0 for no limit. */
   readonly connectMs: number
-  /** Gives up connecting. */
+  /** Cancels connecting. */
   readonly signal?: AbortSignal
-  /** Makes the socket of a connection that is not encrypted; pg's own kind unless given. */
+  /** Makes the socket of a connection that is not encrypted; default: pg's own socket. */
   readonly makeSocket?: () => Duplex
 }
 
 /**
- * One connection of ours to one server, through pg: opened from plain data, ended by us. It adds to pg what a copy
- * needs: errors as CopyErrors, COPY with its connection in hand, and an end that waits until the socket is gone.
+ * One connection of ours to one server, through pg: opened from plain data, and ended by us. Beyond pg it has errors as
+ * CopyErrors, COPY, and an `end` that waits until the socket is closed.
  */
-export class Session {
+export class Session implements CopyInSession {
   readonly #client: pg.Client
   readonly #server: string
-  /** Whether it speaks TLS, which a policy may leave to the server. */
+  /** Whether the connection uses TLS, which a policy may leave to the server. */
   readonly isEncrypted: boolean
-  /** Its backend, once the server was asked. */
+  /** The session's backend; undefined before the server was asked. */
   backend: BackendId | undefined
   #closed: Promise<void>
   #lost: Error | undefined
@@ -55,8 +57,8 @@ export class Session {
     this.isEncrypted = isEncrypted
     this.#closed = new Promise((resolve) => client.once('end', () => resolve()))
     guardWire(client.connection)
-    // a lost connection also emits 'error' on the client: unheard, it would end the process. So does a message that
-    // comes when nothing was asked, behind which pg takes no query but leaves the socket open
+    // a lost connection emits 'error' on the client too, which would end the process without a listener. So does a message
+    // that comes while no query runs; after such a message pg takes no query, but leaves the socket open
     client.on('error', (error) => {
       this.#lost ??= error
       this.destroy()
@@ -64,13 +66,12 @@ export class Session {
   }
 
   /**
-   * Connects and authenticates, as often as the connection's TLS policy says: the next way when a server refuses one.
+   * Connects and authenticates. When the server refuses, the next attempt of the TLS policy follows.
    * @throws CopyError COPY_CONNECT, with the server's SQLSTATE where it sent one; COPY_TLS; COPY_PROTOCOL
    */
   static async open(data: ConnectionParameters, options: SessionOptions): Promise<Session> {
-    const began = performance.now()
     const limits = [options.connectMs, data.connectMs ?? 0].filter((ms) => ms > 0)
-    const connectMs = limits.length === 0 ? 0 : Math.min(...limits)
+    const budget = Budget.of(limits.length === 0 ? 0 : Math.min(...limits))
     const attempts = data.tls?.attempts ?? ['plain']
     let before = ''
     for (const [i, attempt] of attempts.entries()) {
@@ -81,9 +82,8 @@ export class Session {
         auth: data.auth,
         pg: tls === undefined ? { stream: options.makeSocket } : {},
       })
-      const leftMs = connectMs && Math.max(1, Math.ceil(began + connectMs - performance.now()))
       try {
-        return await Session.#connect(connection, data, { ...options, connectMs }, leftMs)
+        return await Session.#connect(connection, data, budget, options.signal)
       } catch (error) {
         const fault = toCopyError(error, 'connect')
         const next = attempts[i + 1]
@@ -93,7 +93,7 @@ export class Session {
         }
         const note = isAboutPassword(fault) && data.passwordNote ? `; ${data.passwordNote}` : ''
         const sentence = `cannot connect to ${describeServer(data)}: ${fault.message}${note}${before}`
-        throw new CopyError(fault.code, sentence, { ...fault, cause: error })
+        throw new CopyError(fault.code, sentence, { ...factsOf(fault), cause: error })
       }
     }
     throw new CopyError('COPY_OPTION', 'a TLS policy names no way to connect')
@@ -102,8 +102,8 @@ export class Session {
   static async #connect(
     connection: ServerConnection,
     data: ConnectionParameters,
-    { connectMs, signal }: SessionOptions,
-    leftMs: number,
+    budget: Budget,
+    signal: AbortSignal | undefined,
   ): Promise<Session> {
     const encrypted = connection.isEncrypted
     const client = new pg.Client({
@@ -111,9 +111,9 @@ export class Session {
       port: data.port,
       user: data.user,
       database: data.database,
-      // given as a function, so that pg does not look into a password file once more, by rules of its own
+      // a function, so that pg does not read a password file again, by rules of its own
       password: (() => data.password) as () => string,
-      // the connection sees to TLS by itself; pg must neither ask for it nor look into the environment
+      // the connection negotiates TLS itself; pg must neither do that nor read the environment
       ssl: encrypted,
       sslnegotiation: encrypted ? 'direct' : 'postgres',
       enableChannelBinding: encrypted && data.auth?.channelBinding !== 'disable',
@@ -123,19 +123,19 @@ export class Session {
       connection,
     } as pg.ClientConfig)
     const session = new Session(client, describeServer(data), encrypted)
-    const giveUp = (): void => session.destroy()
-    const deadline = session.#limitConnecting(connectMs, leftMs)
-    signal?.addEventListener('abort', giveUp)
+    const cancel = (): void => session.destroy()
+    const deadline = session.#limitConnecting(budget)
+    signal?.addEventListener('abort', cancel)
     try {
       const connecting = client.connect()
-      if (signal?.aborted) giveUp()
+      if (signal?.aborted) cancel()
       await connecting
     } catch (error) {
       session.destroy()
       throw error
     } finally {
       clearTimeout(deadline)
-      signal?.removeEventListener('abort', giveUp)
+      signal?.removeEventListener('abort', cancel)
     }
     return session
   }
@@ -149,25 +149,26 @@ export class Session {
     return this.#client.connection.stream
   }
 
-  /** For people: host and port. */
+  /** Human-readable: host and port. */
   get server(): string {
     return this.#server
   }
 
-  /** Tells every notice, notification and parameter change from now on, in the order the server sent them. */
+  /** Reports each notice, notification and parameter change from now on, in the server's order. */
   onServerEvent(listener: (event: ServerEvent) => void): void {
     onServerEvents(this.#client, listener)
   }
 
   /**
-   * Runs SQL by the simple protocol and gives the rows of its last statement, each value as text or null.
+   * Runs SQL by the simple protocol.
+   * @returns the rows of its last statement, each value as text or null
    * @throws CopyError COPY_SERVER or COPY_CONNECTION_LOST
    */
   async query(text: string, phase: CopyPhase): Promise<(string | null)[][]> {
     return (await this.#query(text, phase)).rows
   }
 
-  /** Runs one statement and gives its command tag's first word, such as COMMIT. */
+  /** Runs one statement. @returns the first word of its command tag, e.g. COMMIT */
   async command(text: string, phase: CopyPhase): Promise<string> {
     return (await this.#query(text, phase)).command
   }
@@ -182,19 +183,19 @@ export class Session {
     }
   }
 
-  /** Submits a COPY; the command's promises tell the rest. */
+  /** Submits a COPY; the promises of the command report its progress. */
   copy(text: string, protocol: CopyProtocol): CopyCommand {
     const command = new CopyCommand(text, protocol)
     this.#client.query(command)
     return command
   }
 
-  /** What pg reported, as a CopyError that says which server. */
+  /** An error of pg as a CopyError that names the server. */
   fault(error: unknown, phase: CopyPhase): CopyError {
     return sessionFault(error, phase, `the connection to ${this.#server}`, this.#lost)
   }
 
-  /** Says goodbye and waits until the socket is closed. Destroys it when the server does not let go in time. */
+  /** Ends the session and waits until the socket is closed. Past the deadline the socket is destroyed. */
   async end(deadlineMs: number): Promise<void> {
     const timer = setTimeout(() => this.destroy(), deadlineMs)
     // pg's own end() never settles on a connection that ended before
@@ -205,12 +206,12 @@ export class Session {
     clearTimeout(timer)
   }
 
-  /** Closes the socket at once; the server rolls back. `closed` settles when nothing can be read from its memory any more. */
+  /** Closes the socket at once; the server rolls back. After `closed` the kernel reads nothing from written memory any more. */
   destroy(): void {
     this.#client.connection.stream.destroy()
   }
 
-  /** Closes the socket at once; what is under way fails as a lost connection, with `why` as the reason. */
+  /** Closes the socket at once. What is under way fails as a lost connection, with `why` as the reason. */
   lose(why: string): void {
     this.#client.connection.stream.destroy(new Error(why))
   }
@@ -219,8 +220,8 @@ export class Session {
     return this.#closed
   }
 
-  /** From name lookup to ReadyForQuery: pg's own limit does not say whose it is. */
-  #limitConnecting(limitMs: number, leftMs: number): NodeJS.Timeout | undefined {
+  /** From name lookup to ReadyForQuery. pg's own limit does not name the deadline. */
+  #limitConnecting({ limitMs, leftMs }: Budget): NodeJS.Timeout | undefined {
     if (limitMs === 0) return undefined
     return setTimeout(() => {
       const { stream } = this.#client.connection
@@ -235,10 +236,10 @@ export class Session {
 
 const isRefusal = ({ sqlState }: CopyError): boolean => sqlState === INVALID_AUTHORIZATION
 
-/** Values stay text: what we read is compared and passed on, never computed with. */
+/** Values stay text: we compare them and pass them on, and never compute with them. */
 export const RAW_TYPES: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value }
 
-/** What a statement needs of the connection it runs on, ours or a user's. */
+/** The connection that a COPY OUT runs on, ours or a user's. */
 export type StatementSession = Pick<
   Session,
   'client' | 'socket' | 'server' | 'backend' | 'copy' | 'fault' | 'destroy'

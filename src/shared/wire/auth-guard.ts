@@ -3,7 +3,7 @@ import type { AuthMethod, AuthPolicy } from './tls-policy.js'
 
 type Stage = 'waiting' | 'asked' | 'offered' | 'challenged' | 'proved' | 'authenticated' | 'open'
 
-/** The order of a connection's start (PostgreSQL manual, 54.2.1): message → where it may come, and what follows. */
+/** The order of messages before a session is open (PostgreSQL manual, 54.2.1): message → allowed stages, next stage. */
 const STEPS: Readonly<Record<string, readonly [from: readonly Stage[], to: Stage]>> = {
   authenticationCleartextPassword: [['waiting'], 'asked'],
   authenticationMD5Password: [['waiting'], 'asked'],
@@ -23,7 +23,7 @@ const METHODS: Readonly<Record<string, AuthMethod>> = {
   authenticationOk: 'none',
 }
 
-/** What is said when there is none. */
+/** Error text where the connection has no password. */
 export const NO_PASSWORD = 'the server asks for a password, and none was given'
 
 const ANY_TIME = ['errorMessage', 'notice']
@@ -31,8 +31,8 @@ const BINDING_MECHANISM = 'SCRAM-SHA-256-PLUS'
 const NO_BINDING = `channel_binding=require: the server does not offer ${BINDING_MECHANISM} on an encrypted connection`
 
 /**
- * Looks at each message of a connection's start before pg acts on it. pg itself takes an AuthenticationOk that comes
- * before the server has proved to know the password, and answers any request for one.
+ * Checks each message before the session is open, before pg acts on the message. pg itself accepts an AuthenticationOk
+ * before the server has proved that it knows the password, and sends a password to any server that asks.
  */
 export class AuthGuard {
   readonly #policy: AuthPolicy
@@ -44,12 +44,12 @@ export class AuthGuard {
     this.#encrypted = encrypted
   }
 
-  /** The server takes queries: messages are no longer looked at. */
+  /** Whether the session is open. From then on messages are not checked. */
   get isOpen(): boolean {
     return this.#stage === 'open'
   }
 
-  /** @returns why pg must not see this message */
+  /** @returns why pg must not see this message; undefined where pg may */
   refusal(name: string, message: { mechanisms?: readonly string[] }): CopyError | undefined {
     if (ANY_TIME.includes(name)) return undefined
     const from = this.#stage
@@ -81,7 +81,7 @@ const outOfOrder = (name: string, stage: Stage): CopyError => {
   return new CopyError('COPY_PROTOCOL', sentence, { phase: 'connect' })
 }
 
-/** What pg says of a SCRAM exchange that failed, as the fault that it is; anything else as it was. */
+/** Turns pg's error about a failed SCRAM exchange into a CopyError; returns any other error unchanged. */
 export const asAuthFault = (error: unknown): unknown => {
   if (!(error instanceof Error) || !error.message.startsWith('SASL: ')) return error
   const facts = { phase: 'connect', cause: error } as const

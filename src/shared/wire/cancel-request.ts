@@ -5,7 +5,7 @@ import { ServerConnection } from './server-connection.js'
 import { tlsAsGiven } from './tls-upgrade.js'
 import { guardWire } from './wire-guard.js'
 
-/** A client as it is, beyond its types: whom to cancel, and how to get there. */
+/** What pg's client has beyond its types: which backend to cancel, and how to connect. */
 type CancelledClient = pg.Client & {
   readonly processID: number
   readonly secretKey: number
@@ -14,11 +14,11 @@ type CancelledClient = pg.Client & {
 }
 
 /**
- * Asks the server to cancel what a client's backend is doing: on a connection of its own, to the same address, and
- * encrypted and checked like the client's: the secret key it sends is worth as much as the statement.
- * The server answers nothing here; the cancelled statement ends with 57014 on its own connection. Once this has
- * settled, a statement that begins later is not hit: the server signals before it closes, and ignores it when idle.
- * @returns settles when the request has left and the connection is closed, or could not be made within `deadlineMs`
+ * Asks the server to cancel the statement of a client's backend. The request goes by another connection to the same
+ * address, encrypted and checked like the client's, since the secret key needs the same protection as the statement.
+ * There is no answer; the cancelled statement fails with 57014 on its own connection. Once this has resolved, a later
+ * statement is not hit: the server signals the backend before it closes, and an idle backend ignores the signal.
+ * @returns resolves when the request was sent and the connection is closed, or when `deadlineMs` has passed
  */
 export const cancelRequest = (client: pg.Client, deadlineMs: number): Promise<void> =>
   new Promise((resolve) => {
@@ -29,7 +29,7 @@ export const cancelRequest = (client: pg.Client, deadlineMs: number): Promise<vo
         : likeUsers(client as CancelledClient)
     guardWire(connection)
     const timer = setTimeout(() => connection.stream.destroy(), deadlineMs)
-    // best effort: when it fails, the caller's deadline closes the connection that was to be cancelled
+    // best effort: if the request fails, the caller closes the client's connection at a deadline of its own
     connection.on('error', () => connection.stream.destroy())
     connection.once('end', () => {
       clearTimeout(timer)
@@ -39,11 +39,11 @@ export const cancelRequest = (client: pg.Client, deadlineMs: number): Promise<vo
       connection.cancel(processID, secretKey),
     )
     if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`)
-    // a name may stand for several servers; only this one knows the key
+    // a name may resolve to several servers, and only this one knows the key
     else connection.connect(port, (client.connection.stream as Socket).remoteAddress ?? host)
   })
 
-/** A connection under the policy of a client that pg made. */
+/** A connection under the TLS policy of a client that pg made. */
 const likeUsers = ({ host, ssl, sslNegotiation = 'postgres' }: CancelledClient): ServerConnection => {
   if (!ssl) return new ServerConnection({ host })
   return new ServerConnection({ host, tls: tlsAsGiven(ssl, sslNegotiation) })

@@ -1,23 +1,23 @@
 import type { AuthPolicy, TlsPolicy } from './tls-policy.js'
 
 /**
- * How to reach a server, as plain data: made once on the main thread from what the user gave, then posted to a worker.
- * It may hold secrets, so it is never attached to an error and never kept in an enumerable property.
+ * How to reach a server, as plain data: made once on the main thread from the user's input, then posted to a worker.
+ * The data may hold secrets, so it is never attached to an error and never kept in an enumerable property.
  */
 export interface ConnectionParameters {
-  /** The server's name or address, which its certificate must bear; or the directory of its Unix socket. */
+  /** The server's name or address, which its certificate must contain; or the directory of its Unix socket. */
   readonly host: string
-  /** Where to connect instead of looking up `host`. */
+  /** The IP address to connect to, instead of looking up `host`. */
   readonly address?: string
   readonly port: number
   readonly user: string
   readonly database: string
   readonly password?: string
-  /** What the password file came to, for the text of a refusal: never a secret. */
+  /** Which password file was used, or why none was, for the text of an error: never a secret. */
   readonly passwordNote?: string
   /** How long connecting may take at most, in milliseconds. */
   readonly connectMs?: number
-  /** Plain unless given. */
+  /** Default: not encrypted. */
   readonly tls?: TlsPolicy
   readonly auth?: AuthPolicy
   readonly applicationName: string
@@ -25,12 +25,12 @@ export interface ConnectionParameters {
   readonly options?: string
 }
 
-/** A peer that is gone without a word is noticed by TCP keepalive: the first probe after this long without traffic. */
+/** TCP keepalive detects a peer that is gone silently: the first probe is sent after this long without traffic. */
 export const KEEPALIVE_MS = 10_000
 
-/** Names the server, for error texts: never the password. */
+/** Names the server, for error texts, without the password. */
 export const describeServer = (data: ConnectionParameters): string =>
   isUnixSocket(data) ? `${data.host}/.s.PGSQL.${data.port}` : `${data.host}:${data.port}`
 
-/** Whether it is reached by a Unix socket, where libpq never encrypts. */
+/** Whether the server is reached by a Unix socket, where libpq never encrypts. */
 export const isUnixSocket = ({ host }: Pick<ConnectionParameters, 'host'>): boolean => host.startsWith('/')

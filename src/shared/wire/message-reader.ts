@@ -1,16 +1,24 @@
 import { CopyError } from '../errors/errors.js'
+import { HEADER_BYTES, MESSAGE_TYPE, showType } from './message-types.js'
 
-const HEADER_BYTES = 5
 /** libpq's own limit for messages that are never long; a longer one means that the stream is out of step. */
 const SHORT_MESSAGE_BYTES = 30_000
-/** Notices, errors and notifications may be long: an error quotes the line it is about. So may rows, where COPY was expected. */
 const LONG_MESSAGE_BYTES = 16 * 1024 * 1024
-const LONG_TYPES = 'NEATD'
-const FIELD_TYPES = 'EN'
+/** An error quotes the line that it is about. Rows come where COPY was expected. */
+const LONG_TYPES: readonly number[] = [
+  MESSAGE_TYPE.NoticeResponse,
+  MESSAGE_TYPE.ErrorResponse,
+  MESSAGE_TYPE.NotificationResponse,
+  MESSAGE_TYPE.RowDescription,
+  MESSAGE_TYPE.DataRow,
+]
+/** Messages that are a list of fields. */
+const FIELD_TYPES: readonly number[] = [MESSAGE_TYPE.ErrorResponse, MESSAGE_TYPE.NoticeResponse]
 
 /**
  * Gathers one wire message that is not CopyData, however its bytes are cut, as a private copy: pg keeps references to
- * what it is given, and these bytes lie in memory that will be overwritten. What it holds is at most twice what came.
+ * the bytes of a message, and the bytes that come lie in memory that will be overwritten. The memory in use is at most
+ * twice the bytes that came.
  */
 export class MessageReader {
   #gathered: Buffer = Buffer.alloc(0)
@@ -25,8 +33,8 @@ export class MessageReader {
 
   /**
    * Takes bytes up to the end of the message.
-   * @returns how many were taken, and the message once it is complete
-   * @throws CopyError COPY_PROTOCOL for a length that no such message has, and for fields that do not end
+   * @returns how many bytes were taken, and the message once it is complete
+   * @throws CopyError COPY_PROTOCOL for a length that no message of its type has, and for fields that do not end
    */
   take(bytes: Uint8Array): { taken: number; message?: Buffer } {
     let taken = 0
@@ -48,7 +56,7 @@ export class MessageReader {
     return { taken, message }
   }
 
-  /** Room grows with what comes, not with what a header says. */
+  /** Memory grows with the bytes that come, not with the length that a header claims. */
   #keep(bytes: Uint8Array, size: number): void {
     const needed = this.#have + bytes.length
     if (needed > this.#gathered.length) {
@@ -62,13 +70,13 @@ export class MessageReader {
 }
 
 const sizeOf = (header: Buffer): number => {
-  const type = String.fromCharCode(header[0] as number)
+  const type = header[0] as number
   const length = header.readInt32BE(1)
   const limit = LONG_TYPES.includes(type) ? LONG_MESSAGE_BYTES : SHORT_MESSAGE_BYTES
   if (length < 4 || length > limit) {
     throw new CopyError(
       'COPY_PROTOCOL',
-      `the server sent message ${JSON.stringify(type)} with length ${length}; 4 to ${limit} is possible`,
+      `the server sent message ${showType(type)} with length ${length}; 4 to ${limit} is possible`,
       { phase: 'copy' },
     )
   }
@@ -76,11 +84,11 @@ const sizeOf = (header: Buffer): number => {
 }
 
 /**
- * ErrorResponse and NoticeResponse are fields, each a letter and a text that NUL ends, and one more NUL behind them.
- * Where that is missing pg's parser reads on for ever (pg-protocol parser.ts, parseErrorMessage).
+ * ErrorResponse and NoticeResponse hold fields, each a letter and a text with a NUL at its end, and one NUL after the last
+ * field. Where that last NUL is missing, pg's parser loops for ever (pg-protocol parser.ts, parseErrorMessage).
  */
 const checkFields = (message: Buffer): void => {
-  const type = String.fromCharCode(message[0] as number)
+  const type = message[0] as number
   if (!FIELD_TYPES.includes(type)) return
   let at = HEADER_BYTES
   while (at < message.length && message[at] !== 0) {
@@ -88,7 +96,11 @@ const checkFields = (message: Buffer): void => {
     at = end === -1 ? message.length : end + 1
   }
   if (at === message.length - 1) return
-  throw new CopyError('COPY_PROTOCOL', `the server sent message "${type}" whose fields do not end with it`, {
-    phase: 'copy',
-  })
+  throw new CopyError(
+    'COPY_PROTOCOL',
+    `the server sent message ${showType(type)} whose fields do not end with it`,
+    {
+      phase: 'copy',
+    },
+  )
 }

@@ -8,7 +8,7 @@ import { KEEPALIVE_MS } from './connection-parameters.js'
 import type { AuthPolicy, TlsPolicy } from './tls-policy.js'
 import { ALPN, handshakeFault, isNo, refusalOf, SSL_REQUEST, tlsOptions } from './tls-upgrade.js'
 
-/** pg's connection as it is, beyond its types. */
+/** What pg's connection offers beyond its types. */
 interface PgConnection extends pg.Connection {
   stream: Duplex
   connect(portOrPath: number | string, host?: string): void
@@ -19,23 +19,25 @@ interface PgConnection extends pg.Connection {
 const PgConnection = pg.Connection as unknown as new (config: object) => PgConnection
 
 export interface ServerConnectionOptions {
-  /** Whom the certificate must name. */
+  /** The name that the certificate must contain. */
   readonly host: string
-  /** Plain unless given. */
+  /** Default: not encrypted. */
   readonly tls?: TlsPolicy | undefined
   readonly auth?: AuthPolicy | undefined
-  /** pg's own, such as `stream`. Keepalive is on. */
+  /** Options of pg, e.g. `stream`. Keepalive is on. */
   readonly pg?: object
 }
 
 const DEFAULT_AUTH: AuthPolicy = { channelBinding: 'prefer' }
 
-/** What a connection tells of itself, besides the messages of the server. */
+/** Events of the connection itself, as opposed to messages of the server. */
 const OWN_EVENTS = ['connect', 'sslconnect', 'error', 'end', 'message', 'newListener', 'removeListener']
 
 /**
- * pg's connection, but that nothing is sent, not even a user's name, before TLS stands and the server is checked, and
- * that pg sees no message of the start out of its order. What pg cannot parse is for `guardWire`. pg is told that TLS is `direct`, so it leaves all of the negotiation to `upgradeToSSL`.
+ * pg's connection with two differences. Nothing is sent, not even a user's name, before TLS is established and the server
+ * is checked. And pg sees no message before the session is open out of its order (`AuthGuard`). `guardWire` handles
+ * messages that pg cannot parse. pg gets the option that TLS is `direct`, so that it leaves the whole negotiation to
+ * `upgradeToSSL`.
  */
 export class ServerConnection extends PgConnection {
   readonly #options: ServerConnectionOptions
@@ -58,12 +60,12 @@ export class ServerConnection extends PgConnection {
     return this.#options.tls !== undefined
   }
 
-  /** Whether the server said No to TLS, or the handshake failed: where the policy allows it, plain is the next to try. */
+  /** Whether the server refused TLS, or the handshake failed: the policy may allow an attempt without TLS then. */
   get tlsFailed(): boolean {
     return this.#tlsFailed
   }
 
-  /** Another one to the same server, under the same policy. */
+  /** Another connection to the same server, under the same policy. */
   sibling(): ServerConnection {
     const { host, tls } = this.#options
     return new ServerConnection({ host, tls })
@@ -114,7 +116,7 @@ export class ServerConnection extends PgConnection {
   override emit(name: string | symbol, ...args: unknown[]): boolean {
     if (this.#guard.isOpen) return super.emit(name, ...args)
     if (name === 'error') {
-      // whatever failed, the start is over: what the server sends behind it is not listened to
+      // after any failure the connection is refused, and later messages of the server are ignored
       this.#isRefused = true
       return super.emit('error', asAuthFault(args[0]))
     }

@@ -2,13 +2,13 @@ import pg from 'pg'
 import type { CopyErrorCode, CopyPhase } from '../errors/codes.js'
 import { CopyError, SERVER_FIELDS, type ServerFields } from '../errors/errors.js'
 
-/** What pg says of a message that comes while it has asked for nothing. */
+/** pg's error for a message that comes while no query runs. */
 const OUT_OF_PLACE = /^Received unexpected \w+ message from backend\.$/
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
 /**
- * Turns whatever pg reports into a CopyError: the server's own error keeps its SQLSTATE and fields, anything else is a
- * lost connection, or no connection in the phase `connect`. Text that a server sent is stripped of control characters.
+ * Turns any error of pg into a CopyError. A server's error keeps its SQLSTATE and fields. Any other error is a lost
+ * connection, or in the phase `connect` no connection. Control characters in a server's text are replaced.
  */
 export const toCopyError = (error: unknown, phase: CopyPhase): CopyError => {
   if (error instanceof CopyError) return error.phase === undefined ? error.with({ phase }) : error
@@ -33,9 +33,9 @@ export const toCopyError = (error: unknown, phase: CopyPhase): CopyError => {
 }
 
 /**
- * As toCopyError, and of a lost connection it says which one, and why.
- * @param connection such as `the connection to db1:5432`
- * @param lost what the socket said first: pg says "terminated unexpectedly" of every end
+ * As toCopyError; for a lost connection the text names the connection and the reason.
+ * @param connection e.g. `the connection to db1:5432`
+ * @param lost the first error of the socket: pg reports every end as "terminated unexpectedly"
  */
 export const sessionFault = (
   error: unknown,
@@ -61,5 +61,5 @@ const serverFields = (error: pg.DatabaseError): ServerFields => {
   return fields
 }
 
-/** Text of a server's, fit for a terminal and a log. */
+/** A server's text without control characters, safe for a terminal and a log. */
 export const clean = (text: string): string => text.replace(CONTROL_CHARACTERS, '\ufffd')

@@ -1,27 +1,27 @@
 import type { ConnectionOptions } from 'node:tls'
 
-/** How connections to a server are encrypted, and what its certificate must be. */
+/** How connections to a server are encrypted, and how its certificate is checked. */
 export interface TlsPolicy {
-  /** How the user asked for it, for error texts: `sslmode=require` or `ssl`. */
+  /** The user's option, for error texts: `sslmode=require` or `ssl`. */
   readonly asked: string
-  /** Tried in this order: the next when the server refuses the one before. */
+  /** Attempts in this order: the next follows when the server refuses the one before. */
   readonly attempts: readonly ('tls' | 'plain')[]
-  /** `authority`: who signed the certificate; `name`: that, and that it is this host's; `as-given`: what `options` say. */
+  /** `authority`: the signature of the certificate; `name`: the signature and the host name; `as-given`: as in `options`. */
   readonly check: 'nothing' | 'authority' | 'name' | 'as-given'
   /** Certificates, key and versions. */
   readonly options: ConnectionOptions
-  /** Whether the host's name is sent in clear, so that a proxy may choose by it. */
+  /** Whether the host's name is sent unencrypted (SNI), so that a proxy can route by it. */
   readonly sni: boolean
-  /** `direct` begins TLS at once (PostgreSQL 17 and later), `postgres` asks for it first. */
+  /** `direct` begins TLS at once (PostgreSQL 17 and later), `postgres` sends SSLRequest first. */
   readonly negotiation: 'postgres' | 'direct'
 }
 
-/** What the server may ask of us. */
+/** Which kinds of authentication the server may request. */
 export interface AuthPolicy {
   readonly channelBinding: 'disable' | 'prefer' | 'require'
-  /** Any unless given. */
+  /** Default: any. */
   readonly methods?: readonly AuthMethod[]
 }
 
-/** libpq's words for `require_auth`; `none`: the server asks for nothing. */
+/** Values of libpq's `require_auth`; `none`: the server requests no authentication. */
 export type AuthMethod = 'none' | 'password' | 'md5' | 'scram-sha-256'

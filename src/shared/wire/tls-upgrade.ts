@@ -3,19 +3,19 @@ import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
 import { CopyError } from '../errors/errors.js'
 import type { TlsPolicy } from './tls-policy.js'
 
-/** Asks the server for TLS: a length of 8, and the code 1234.5679. */
+/** SSLRequest: a length of 8, and the code 1234.5679. */
 export const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
 
-/** By this name TLS that begins at once is known to be for PostgreSQL. */
+/** The ALPN protocol name of PostgreSQL, needed where TLS begins without SSLRequest. */
 export const ALPN = 'postgresql'
 
-/** A connection that broke, which says nothing about TLS. */
+/** Codes of a broken connection, which is no fault of TLS. */
 const BROKEN = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED']
 
 /**
- * Reads the one byte that answers SSLRequest. Bytes that come with it were sent before encryption by whoever is on the
- * line, and must not be taken for what the server says under it (CVE-2021-23222).
- * @returns why TLS cannot begin
+ * Reads the one byte that answers SSLRequest. Any further bytes were sent unencrypted, possibly by an attacker, and must
+ * not be read as if they had come encrypted (CVE-2021-23222).
+ * @returns why TLS cannot begin; undefined where it can
  */
 export const refusalOf = (answer: Buffer, { asked }: TlsPolicy): CopyError | undefined => {
   if (answer.length === 1 && answer[0] === 0x53) return undefined
@@ -30,10 +30,10 @@ export const refusalOf = (answer: Buffer, { asked }: TlsPolicy): CopyError | und
   return new CopyError('COPY_TLS', why, { phase: 'connect' })
 }
 
-/** Whether the server said, and nobody added to it, that it does without TLS. */
+/** Whether the answer is exactly the byte by which a server refuses TLS. */
 export const isNo = (answer: Buffer): boolean => answer.length === 1 && answer[0] === 0x4e
 
-/** What node is told. Functions are made here, where the socket is: they cannot be posted to a worker. */
+/** Options for node's `connect`. Functions are made here, in the thread of the socket: they cannot be posted to a worker. */
 export const tlsOptions = (socket: Socket, host: string, policy: TlsPolicy): ConnectionOptions => ({
   socket,
   host,
@@ -48,21 +48,21 @@ const CHECKS: { readonly [C in TlsPolicy['check']]: (host: string) => Connection
   'as-given': () => ({}),
   nothing: () => ({ rejectUnauthorized: false }),
   authority: () => ({ rejectUnauthorized: true, checkServerIdentity: () => undefined }),
-  // node falls back to `localhost` where it finds no name: this one is always the host that was meant
+  // node falls back to `localhost` where it finds no name; here the name is always the intended host
   name: (host) => ({
     rejectUnauthorized: true,
     checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
   }),
 }
 
-/** A handshake that failed: the fault of TLS unless the connection just broke. */
+/** The error of a failed handshake: COPY_TLS, or COPY_CONNECT when the connection broke. */
 export const handshakeFault = (error: unknown): CopyError => {
   const { code, message } = error as { code?: string; message: string }
   const broke = code === undefined || BROKEN.includes(code)
   return new CopyError(broke ? 'COPY_CONNECT' : 'COPY_TLS', message, { phase: 'connect', cause: error })
 }
 
-/** pg's own `ssl` as a policy: it means what it means in pg, which hides `key` from enumeration. */
+/** pg's option `ssl` as a policy with the same meaning. pg hides `key` from enumeration, so `key` is copied by name. */
 export const tlsAsGiven = (
   ssl: true | ConnectionOptions,
   negotiation: TlsPolicy['negotiation'],

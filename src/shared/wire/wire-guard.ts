@@ -2,24 +2,22 @@ import type { Duplex } from 'node:stream'
 import type pg from 'pg'
 import { CopyError, messageOf } from '../errors/errors.js'
 import { MessageReader } from './message-reader.js'
+import { HEADER_BYTES, isKnownType, MESSAGE_TYPE, showType } from './message-types.js'
 import { clean } from './server-error.js'
 
-/** pg's connection as it is, beyond its types. */
+/** What pg's connection offers beyond its types. */
 type ParsingConnection = pg.Connection & {
-  /** Called once, with the stream that messages come by, as soon as there is one. */
+  /** pg calls this once, when there is a stream that messages come by. */
   attachListeners(stream: Duplex): void
 }
 
 type Parse = (bytes: Buffer) => void
 
-const HEADER_BYTES = 5
-/** All that a server sends to a client which does neither replication nor function calls. */
-const KNOWN_TYPES = 'RSKZENATDCI123nstGHdc'
-
 /**
- * Stands between a connection of ours and pg's parser, which waits for ever for the rest of a message that says it is
- * huge, reads on for ever where an error's fields do not end, and throws out of the socket's own event at what it
- * cannot read. Here each of these ends the connection with a CopyError COPY_PROTOCOL. Call it before `connect`.
+ * Checks the messages on a connection of ours before pg's parser sees them. That parser waits for ever for the rest of a
+ * message with a huge length, loops for ever where the fields of an error do not end, and throws inside the socket's own
+ * event at a message that it cannot read. Here each of these ends the connection with a CopyError COPY_PROTOCOL. Call
+ * this before `connect`.
  */
 export const guardWire = (connection: pg.Connection): void => {
   const guarded = connection as ParsingConnection
@@ -40,7 +38,7 @@ const guard = (stream: Duplex, parsers: readonly Parse[]): Parse => {
         const { taken, message } = reader.take(bytes.subarray(at))
         at += taken
         if (message === undefined) continue
-        // one at a time: its own end is then where reading beyond it fails
+        // one message at a time, so that pg cannot read beyond its end
         const checked = checkType(message)
         for (const parse of parsers) parse.call(stream, checked)
       }
@@ -52,17 +50,14 @@ const guard = (stream: Duplex, parsers: readonly Parse[]): Parse => {
 }
 
 const checkType = (message: Buffer): Buffer => {
-  const type = String.fromCharCode(message[0] as number)
-  if (!KNOWN_TYPES.includes(type)) {
-    throw new CopyError(
-      'COPY_PROTOCOL',
-      `the server sent message ${JSON.stringify(type)}, which is out of place`,
-    )
+  const type = message[0] as number
+  if (!isKnownType(type)) {
+    throw new CopyError('COPY_PROTOCOL', `the server sent message ${showType(type)}, which is out of place`)
   }
-  return type === 'E' ? printable(message) : message
+  return type === MESSAGE_TYPE.ErrorResponse ? printable(message) : message
 }
 
-/** An error's text ends in terminals and logs, also as a cause. */
+/** Users see the text of an error in terminals and logs, also as a cause: control characters are replaced. */
 const printable = (message: Buffer): Buffer => {
   const text = message.toString('utf8', HEADER_BYTES)
   const cleaned = text.split('\0').map(clean).join('\0')

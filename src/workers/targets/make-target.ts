@@ -7,9 +7,9 @@ import { loadStatementTarget } from './load-statement-target.js'
 import { NullTarget } from './null-target.js'
 
 /**
- * Builds the target that a plan describes. What a plan does not need is not loaded: starting a thread is most of the
- * cost of a small copy.
- * @throws CopyError COPY_OPTION when a user's module has no such function
+ * Builds the target that a plan describes. Modules that the plan does not need are not loaded: starting a thread is most
+ * of the cost of a small copy.
+ * @throws CopyError COPY_OPTION when a user's module does not export the function
  */
 export const makeTarget = async (
   plan: ReceiverPlan,

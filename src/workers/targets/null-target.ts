@@ -2,7 +2,7 @@ import type { Completion } from '../../shared/messages/messages.js'
 import type { RingSlice } from '../../shared/ring/slice-reader.js'
 import type { Target } from '../../shared/runner/target.js'
 
-/** A target that discards: what is left is the engine. */
+/** A target that discards all rows: a copy into it measures the engine alone. */
 export class NullTarget implements Target {
   readonly redelivers = true
   readonly maxInFlight = Number.POSITIVE_INFINITY

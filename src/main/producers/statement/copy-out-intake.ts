@@ -1,6 +1,7 @@
 import { CopyError } from '../../../shared/errors/errors.js'
 import { SCRATCH_BYTES, scratchAt } from '../../../shared/ring/layout.js'
 import { MessageReader } from '../../../shared/wire/message-reader.js'
+import { MESSAGE_TYPE, showType } from '../../../shared/wire/message-types.js'
 import { type Deframer, STOP } from '../../ring/deframer.js'
 import type { OpenSlot } from '../../ring/open-slot.js'
 import type { Ring } from '../../ring/ring.js'
@@ -8,21 +9,11 @@ import type { RingWriter } from '../../ring/writer.js'
 
 const PLAIN_BYTES = 64 * 1024
 
-/** The messages that matter here, by their type byte. https://www.postgresql.org/docs/18/protocol-message-formats.html */
-const TYPE = {
-  copyOutResponse: 'H',
-  copyDone: 'c',
-  errorResponse: 'E',
-  noticeResponse: 'N',
-  parameterStatus: 'S',
-  notificationResponse: 'A',
-} as const
-
 /** Messages that a server may send between two rows. */
-const BETWEEN_ROWS: ReadonlySet<string> = new Set([
-  TYPE.noticeResponse,
-  TYPE.parameterStatus,
-  TYPE.notificationResponse,
+const BETWEEN_ROWS: ReadonlySet<number> = new Set<number>([
+  MESSAGE_TYPE.NoticeResponse,
+  MESSAGE_TYPE.ParameterStatus,
+  MESSAGE_TYPE.NotificationResponse,
 ])
 
 /**
@@ -191,14 +182,14 @@ export class CopyOutIntake {
   #message(bytes: Uint8Array): number {
     const { taken, message } = this.#messages.take(bytes)
     if (message === undefined) return taken
-    const type = String.fromCharCode(message[0] as number)
+    const type = message[0] as number
     if (this.#state === 'awaiting') {
-      if (type === TYPE.copyOutResponse) this.#state = this.#rows
-      else if (type === TYPE.errorResponse) this.#state = 'plain'
-    } else if (type === TYPE.copyDone || type === TYPE.errorResponse) {
+      if (type === MESSAGE_TYPE.CopyOutResponse) this.#state = this.#rows
+      else if (type === MESSAGE_TYPE.ErrorResponse) this.#state = 'plain'
+    } else if (type === MESSAGE_TYPE.CopyDone || type === MESSAGE_TYPE.ErrorResponse) {
       this.#state = 'plain'
     } else if (!BETWEEN_ROWS.has(type)) {
-      throw protocolError(`the server sent message ${JSON.stringify(type)} inside COPY OUT`)
+      throw protocolError(`the server sent message ${showType(type)} inside COPY OUT`)
     }
     this.passThrough(message)
     return taken

@@ -1,3 +1,4 @@
+import { Budget } from '../../../shared/async/budget.js'
 import { settlesWithin } from '../../../shared/async/deadline.js'
 import type { CopyPhase } from '../../../shared/errors/codes.js'
 import { CopyError } from '../../../shared/errors/errors.js'
@@ -27,7 +28,7 @@ export class CopyOut {
   readonly #failed: Promise<never>
   #fail!: (error: Error) => void
   #phase: CopyPhase = 'connect'
-  #connectedAt = performance.now()
+  #starting: Budget
   #session: StatementSession | undefined
   #command: CopyCommand | undefined
   /** The cancel request of a statement that waited too long for a lock. */
@@ -37,6 +38,7 @@ export class CopyOut {
     this.#stream = stream
     this.#intake = intake
     this.#deadlines = deadlines
+    this.#starting = Budget.of(deadlines.startMs)
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject
     })
@@ -54,7 +56,7 @@ export class CopyOut {
   /** The connection is made: deadlines.start runs from now on. */
   connected(): void {
     this.#phase = 'start'
-    this.#connectedAt = performance.now()
+    this.#starting = Budget.of(this.#deadlines.startMs)
   }
 
   /** The stream of bytes is out of step: the run rejects with this error. */
@@ -136,14 +138,13 @@ export class CopyOut {
     diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined>,
   ): Promise<void> {
     const { startMs } = this.#deadlines
-    const leftMs = startMs === 0 ? 0 : Math.max(1, startMs - (performance.now() - this.#connectedAt))
     const starting = Promise.race([command.started, this.#failed])
     const late = (blockedBy: readonly number[]): CopyError => {
       this.#cancelling = cancelRequest(session.client, this.#sideMs)
       const blockers = `process ${blockedBy.join(', ')}`
       return startTimeout(session.server, startMs, `it waits for a lock, blocked by ${blockers}`)
     }
-    if ((await withLockTimeout(starting, leftMs, diagnose, late)) === 'out') return
+    if ((await withLockTimeout(starting, this.#starting.leftMs, diagnose, late)) === 'out') return
     command.fail('copyman expected COPY TO STDOUT')
     await Promise.race([command.finished.catch(() => undefined), this.#failed])
     throw new CopyError('COPY_OPTION', 'from.statement is a COPY FROM; a producer needs COPY … TO STDOUT', {

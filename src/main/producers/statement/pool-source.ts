@@ -46,7 +46,7 @@ export class PoolSource implements Source {
     this.cancel()
     const isBegun = await settlesWithin(this.#beginning, deadlineMs)
     await this.#source?.close(deadlineMs)
-    await this.#pooled?.giveBack(isBegun ? deadlineMs : 0)
+    await this.#pooled?.release(isBegun ? deadlineMs : 0)
   }
 
   async #begin(feed: Feed): Promise<ClientSession> {

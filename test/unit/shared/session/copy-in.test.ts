@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runStatements } from '../../../../src/shared/session/copy-in.js'
 
-test('a receiver that is given up between two statements does not run the second', async () => {
+test('a receiver that is aborted between two statements does not run the second', async () => {
   const stop = new AbortController()
   const run: string[] = []
   const session = {
     async query(text: string) {
       run.push(text)
-      // a cancel request that comes too late for this statement
+      // as by a cancel request that comes too late for this statement
       stop.abort()
       return [[text]]
     },

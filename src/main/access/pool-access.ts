@@ -1,0 +1,27 @@
+import type pg from 'pg'
+import { ClientSession } from '../clients/client-session.js'
+import { PooledClient } from '../clients/pooled-client.js'
+import type { ServerAccess } from './server-access.js'
+
+/** Reaches the server of a user's pool by another client of the pool, which is released as it was. */
+export const poolAccess = (pool: pg.Pool): ServerAccess => ({
+  unreached: 'the pg.Pool gave no other client',
+  async connect(connectMs, signal) {
+    const pooled = await PooledClient.borrow(pool, connectMs, signal)
+    try {
+      const session = new ClientSession(pooled.client, () => undefined)
+      return {
+        server: "the server of the pg.Pool's client",
+        query: (text, phase) => session.query(text, phase),
+        destroy: () => session.destroy(),
+        async end(deadlineMs) {
+          await session.end(deadlineMs)
+          await pooled.release(deadlineMs)
+        },
+      }
+    } catch (error) {
+      await pooled.release(0)
+      throw error
+    }
+  },
+})

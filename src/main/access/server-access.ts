@@ -1,0 +1,33 @@
+import type { CopyPhase } from '../../shared/errors/codes.js'
+import { Session } from '../../shared/session/session.js'
+import type { ConnectionParameters } from '../../shared/wire/connection-parameters.js'
+
+/** A connection that answers queries. */
+interface QuerySession {
+  /** Names the server, for error texts. */
+  readonly server: string
+  /** @returns the rows, each value as text or null */
+  query(text: string, phase: CopyPhase): Promise<(string | null)[][]>
+  /** Closes the connection at once. */
+  destroy(): void
+  /** Closes or releases the connection, within the deadline. */
+  end(deadlineMs: number): Promise<void>
+}
+
+/** How to reach a receiver's server on another connection, to ask for the result of a COMMIT whose answer was lost. */
+export interface ServerAccess {
+  /** Says that there was no connection in time, for error texts. */
+  readonly unreached: string
+  /**
+   * @param connectMs how long this may take; 0 for no limit
+   * @param signal cancels it
+   * @throws CopyError COPY_CONNECT, COPY_TLS or COPY_PROTOCOL
+   */
+  connect(connectMs: number, signal: AbortSignal): Promise<QuerySession>
+}
+
+/** Reaches a server by a connection of its own. */
+export const directAccess = (data: ConnectionParameters): ServerAccess => ({
+  unreached: 'it was not reached',
+  connect: (connectMs, signal) => Session.open(data, { connectMs, signal }),
+})

@@ -4,8 +4,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BottleneckDetector, holderText } from '../../src/cli/progress/bottleneck.js'
+import { Obstacles } from '../../src/cli/progress/obstacles.js'
 import { Rates } from '../../src/cli/progress/rates.js'
-import type { CopyStats, ReceiverState } from '../../src/index.js'
+import type { CopyStats, ReceiverState, ReceiverStats } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { ended, start } from './command.js'
 
@@ -101,36 +102,58 @@ test('a target behind a slow line holds the others back: its network', async () 
   assert.deepEqual(found, { kind: 'target', names: [nameOf(slow.href)], obstacle: 'network' })
 })
 
-const statsOf = (...receivers: [name: string, lagMib: number, state?: ReceiverState][]): CopyStats => ({
+type Sample = [name: string, holdsUp: boolean, state?: ReceiverState, lagBytes?: number]
+
+const statsOf = (...receivers: Sample[]): CopyStats => ({
   pass: 1,
   messages: 1,
   bytes: 100 * MIB,
   seconds: 1,
-  receivers: receivers.map(([name, lag, state = 'receiving']) => {
-    return { name, state, messages: 1, bytes: 1, lagBytes: lag * MIB }
+  receivers: receivers.map(([name, holdsUp, state = 'receiving', lagBytes = MIB]) => {
+    return { name, state, messages: 1, bytes: 1, lagBytes, ringShare: 0, holdsUp }
   }),
 })
 
 const lookedAt = (stats: CopyStats): string => {
-  const watch = new BottleneckDetector()
-  for (let i = 0; i < 20; i++) watch.look(stats)
-  const holder = watch.look(stats)
-  return holder === undefined ? 'nobody' : holderText(holder, stats.receivers.length)
+  const detector = new BottleneckDetector()
+  for (let i = 0; i < 20; i++) detector.look(stats)
+  const holder = detector.look(stats)
+  return holder === undefined ? 'none' : holderText(holder, stats.receivers.length)
 }
 
-test('who holds the others back is told by how full the ring is for whom', () => {
-  assert.match(lookedAt(statsOf(['a', 0], ['b', 1])), /waits for (the source|copyman itself)/)
-  assert.equal(lookedAt(statsOf(['a', 30], ['b', 1])), 'waits for a')
-  assert.equal(lookedAt(statsOf(['a', 30], ['b', 29])), 'waits for the targets')
-  assert.equal(lookedAt(statsOf(['a', 30, 'dropped'], ['b', 29], ['c', 0])), 'waits for b')
-  assert.equal(lookedAt(statsOf(['a', 3, 'completing'], ['b', 0, 'completed'])), 'waits for a')
-  assert.equal(lookedAt(statsOf(['a', 0, 'committed'])), 'nobody')
+test('the bottleneck is the target that mostly holds the others up', () => {
+  assert.match(lookedAt(statsOf(['a', false], ['b', false])), /waits for (the source|copyman itself)/)
+  assert.equal(lookedAt(statsOf(['a', true], ['b', false])), 'waits for a')
+  assert.equal(lookedAt(statsOf(['a', true], ['b', true])), 'waits for the targets')
+  assert.equal(lookedAt(statsOf(['a', true, 'dropped'], ['b', true], ['c', false])), 'waits for b')
+  assert.equal(lookedAt(statsOf(['a', false, 'completing'], ['b', false, 'completed'])), 'waits for a')
+  assert.equal(lookedAt(statsOf(['a', false, 'completing', 0])), 'none')
+  assert.equal(lookedAt(statsOf(['a', false, 'committed'])), 'none')
 })
 
-test('one look that is out of line changes nothing', () => {
-  const watch = new BottleneckDetector()
-  for (let i = 0; i < 20; i++) watch.look(statsOf(['a', 31], ['b', 0]))
-  assert.deepEqual(watch.look(statsOf(['a', 0], ['b', 31])), { kind: 'target', names: ['a'] })
+test('one sample that is out of line changes nothing', () => {
+  const detector = new BottleneckDetector()
+  for (let i = 0; i < 20; i++) detector.look(statsOf(['a', true], ['b', false]))
+  assert.deepEqual(detector.look(statsOf(['a', false], ['b', true])), { kind: 'target', names: ['a'] })
+})
+
+test('the obstacle of a target is the most frequent of its last three answers', () => {
+  const obstacles = new Obstacles()
+  const after = (...waits: [type: string | null, event: string | null][]): string | undefined => {
+    let found: string | undefined
+    for (const [waitEventType, waitEvent] of waits) {
+      const backend = { processId: 1, state: 'active', waitEventType, waitEvent, blockedBy: [] }
+      const [receiver] = statsOf(['a', true]).receivers
+      const stats = { ...(receiver as ReceiverStats), diagnosis: { backend } }
+      // stats repeat an answer: it counts once
+      for (let i = 0; i < 4; i++) found = obstacles.of(stats)
+    }
+    return found
+  }
+  assert.equal(after(), undefined)
+  assert.equal(after(['Client', 'ClientRead']), 'network')
+  assert.equal(after(['IO', 'DataFileExtend'], [null, null]), 'server')
+  assert.equal(after(['Lock', 'relation'], ['Lock', 'relation']), 'lock')
 })
 
 test('rates are those of the last seconds, and begin anew with a pass', () => {

@@ -1,6 +1,6 @@
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { CopyStats, ReceiverStats } from '../../index.js'
-import type { Obstacle } from './bottleneck-probe.js'
+import { type Obstacle, Obstacles } from './obstacles.js'
 
 /** The bottleneck of a copy. */
 export type Holder =
@@ -16,11 +16,8 @@ export type Holder =
       readonly obstacle?: Obstacle
     }
 
-/** The library's default size of the ring, and so the largest lag of a receiver. */
-const RING_BYTES = 32 * 1024 * 1024
-
-/** A lag of this share of the ring makes the writer wait: slots are seldom completely full. */
-const FULL = 0.5
+/** A target is the bottleneck when it holds the others up in this share of the samples. */
+const MOSTLY = 0.5
 
 /** Event loop utilization above which the main thread is the bottleneck. */
 const BUSY = 0.95
@@ -34,7 +31,8 @@ export const isTaking = ({ state, lagBytes }: Pick<ReceiverStats, 'state' | 'lag
 
 /** Finds the bottleneck of a copy, from moving averages over regular samples. */
 export class BottleneckDetector {
-  readonly #fill = new Map<string, number>()
+  readonly #held = new Map<string, number>()
+  readonly #obstacles = new Obstacles()
   #utilization: EventLoopUtilization = performance.eventLoopUtilization()
   #busy = 0
 
@@ -45,18 +43,25 @@ export class BottleneckDetector {
     this.#busy += WEIGHT * (busy - this.#busy)
     if (stats.bytes === 0) return undefined
     const taking = stats.receivers.filter(isTaking)
-    for (const { name, lagBytes } of taking) {
-      const last = this.#fill.get(name) ?? 0
-      this.#fill.set(name, last + WEIGHT * (lagBytes / RING_BYTES - last))
+    for (const { name, holdsUp } of taking) {
+      const last = this.#held.get(name) ?? 0
+      this.#held.set(name, last + WEIGHT * (Number(holdsUp) - last))
     }
     if (taking.length === 0) return undefined
     // the source has ended
     if (taking.some(({ state }) => state === 'completing')) {
-      return { kind: 'target', names: taking.map(({ name }) => name) }
+      return this.#target(taking)
     }
-    const names = taking.map(({ name }) => name).filter((name) => (this.#fill.get(name) ?? 0) > FULL)
-    if (names.length > 0) return { kind: 'target', names }
+    const slow = taking.filter(({ name }) => (this.#held.get(name) ?? 0) > MOSTLY)
+    if (slow.length > 0) return this.#target(slow)
     return { kind: this.#busy > BUSY ? 'copyman' : 'source' }
+  }
+
+  #target(slow: readonly ReceiverStats[]): Holder {
+    const names = slow.map(({ name }) => name)
+    const [first, second] = slow
+    const obstacle = first === undefined || second !== undefined ? undefined : this.#obstacles.of(first)
+    return { kind: 'target', names, ...(obstacle !== undefined && { obstacle }) }
   }
 }
 

@@ -1,7 +1,6 @@
 import type { CopyStats, ReceiverState } from '../../index.js'
 import type { Estimate } from '../sql/copy-source.js'
 import { BottleneckDetector, type Holder, isTaking } from './bottleneck.js'
-import type { Probe } from './bottleneck-probe.js'
 import { Rates } from './rates.js'
 
 /** The progress of one target. */
@@ -36,7 +35,6 @@ export interface ViewSource {
   readonly estimate: Estimate
   /** For a file: bytes of the file that this pass has read. */
   readonly bytesRead: (() => number) | undefined
-  readonly probe: Probe
 }
 
 /** The bottleneck detector averages over snapshots: it needs them at least this often, shown or not. */
@@ -68,7 +66,7 @@ export class Views {
       messagesPerSecond: rate.messages,
       share,
       etaSeconds: share === undefined ? undefined : this.#eta(stats, share, now),
-      holder: this.#holder(stats, now),
+      holder: this.#detector.look(stats),
       receivers: stats.receivers.map(({ name, state, messages, bytes, lagBytes }, i) => ({
         name,
         state,
@@ -80,13 +78,6 @@ export class Views {
           share === undefined || stats.bytes === 0 ? undefined : share * Math.min(1, bytes / stats.bytes),
       })),
     }
-  }
-
-  #holder(stats: CopyStats, now: number): Holder | undefined {
-    const holder = this.#detector.look(stats)
-    const suspect = holder?.kind === 'target' && holder.names.length === 1 ? holder.names[0] : undefined
-    const obstacle = this.#source.probe.look(suspect, now)
-    return holder?.kind === 'target' && obstacle !== undefined ? { ...holder, obstacle } : holder
   }
 
   /** Seconds until the slowest target has all data: the copy ends with this target. */

@@ -13,7 +13,6 @@ import {
 import { FileReceiver } from '../files/file-receiver.js'
 import { FileSource } from '../files/file-source.js'
 import type { CopyPlan, ServerPlan } from '../plan/plan.js'
-import { Probe, type ProbeTarget } from '../progress/bottleneck-probe.js'
 import { showProgress } from '../progress/progress.js'
 import { type CopyEnd, outcomeOfLeftOut } from '../report/copy-end.js'
 import type { Reporter } from '../report/reporter.js'
@@ -50,22 +49,18 @@ export const runCopy = async (plan: CopyPlan, shell: Shell, reporter: Reporter):
 }
 
 const startProgress = (
-  { request, targets, estimate }: CopyPlan,
+  { request, estimate }: CopyPlan,
   manager: CopyManager,
   file: FileSource | undefined,
-  { output, interrupts }: Shell,
+  { output }: Shell,
 ): ReturnType<typeof showProgress> => {
   const source = {
     stats: () => manager.stats(),
     estimate,
     bytesRead: file === undefined ? undefined : () => file.bytesRead,
-    probe: new Probe(new Map(targets.flatMap(probeTargetOf)), interrupts.signal),
   }
   return showProgress(output, source, { ...request, hasRows: file === undefined })
 }
-
-const probeTargetOf = (target: CopyPlan['targets'][number]): [string, ProbeTarget][] =>
-  target.kind === 'file' ? [] : [[target.name, target]]
 
 /** Runs the copy to its end, however it ends. @returns the rows by the servers' count, or the error */
 const runManager = async (

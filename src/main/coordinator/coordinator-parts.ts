@@ -2,6 +2,7 @@ import type { CopyObserver } from '../handles/copy-observer.js'
 import type { ReceiverGroup } from '../handles/receiver-group.js'
 import type { CheckedOptions } from '../options/copy-options.js'
 import type { Producer } from '../producers/producer.js'
+import type { Bottleneck } from './bottleneck.js'
 import type { Cancellation } from './cancellation.js'
 import type { CopyClock } from './copy-clock.js'
 import type { EventCount } from './event-count.js'
@@ -20,4 +21,5 @@ export interface CoordinatorParts {
   /** Counts what the loop waits for. */
   readonly eventCount: EventCount
   readonly clock: CopyClock
+  readonly bottleneck: Bottleneck
 }

@@ -42,6 +42,11 @@ export class CopyCoordinator {
     return progressOf(this.#parts.passes, this.#parts.clock)
   }
 
+  /** The receivers that hold the others up at this moment. Asks the server of a receiver that does so for long. */
+  get holdingUp(): readonly ReceiverView[] {
+    return this.#parts.bottleneck.look(this.#parts.group.handles, performance.now())
+  }
+
   /** Settles when the signal fires or the copy is closed: for waits on users' functions, which may never settle. */
   get cancelled(): Promise<void> {
     return this.#parts.cancellation.cancelled

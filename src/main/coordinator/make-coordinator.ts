@@ -6,6 +6,7 @@ import type { Producer } from '../producers/producer.js'
 import type { Receiver } from '../receivers/receiver.js'
 import { makeRing } from '../ring/make-ring.js'
 import type { Moved } from '../ring/slice-totals.js'
+import { Bottleneck } from './bottleneck.js'
 import { Cancellation } from './cancellation.js'
 import { CopyClock } from './copy-clock.js'
 import { monitorOf } from './copy-context.js'
@@ -57,5 +58,6 @@ export const makeCoordinator = (plan: CopyPlan): CopyCoordinator => {
     cancellation,
     eventCount,
     clock,
+    bottleneck: new Bottleneck(gate),
   })
 }

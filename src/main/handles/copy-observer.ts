@@ -1,5 +1,6 @@
 import type { CopyError } from '../../shared/errors/errors.js'
 import type { AbortReason, Completion, ReceiverEvent } from '../../shared/messages/messages.js'
+import type { Diagnosed } from '../links/linked-runner.js'
 import type { Receiver } from '../receivers/receiver.js'
 import type { Moved } from '../ring/slice-totals.js'
 import type { ReceiverState } from './receiver-state.js'
@@ -14,7 +15,10 @@ export interface ReceiverView {
   readonly subscription: {
     /** What it has released in its pass. */
     readonly progress: Moved
+    /** Share of the ring's slots that it has not released, 0 to 1; 0 when it takes no part in the pass. */
+    readonly ringShare: number
   }
+  readonly runner: Diagnosed
   readonly timer: PassTimes
 }
 

@@ -45,7 +45,7 @@ export class ReceiverGroup {
 
   /** After `close`: whether no runner can touch the ring any more. */
   get isReleased(): boolean {
-    return this.#handles.every((handle) => handle.isReleased)
+    return this.#handles.every(({ runner }) => runner.isClean)
   }
 
   /** Names of the receivers that are committed. */

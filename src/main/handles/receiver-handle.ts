@@ -30,8 +30,8 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
   readonly name: string
   readonly subscription: RingSubscription
   readonly timer = new PassTimer()
+  readonly runner = new LinkedRunner()
   readonly #context: HandleContext
-  readonly #runner = new LinkedRunner()
   readonly #releases: ReleaseQueue
   #state: HandleState = { name: 'opening' }
 
@@ -40,7 +40,7 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
     this.name = name
     this.#context = context
     this.subscription = new RingSubscription(context)
-    this.#releases = new ReleaseQueue(this.#runner, this.subscription)
+    this.#releases = new ReleaseQueue(this.runner, this.subscription)
   }
 
   get state(): ReceiverState {
@@ -60,11 +60,6 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
     return STATES[this.#state.name]
   }
 
-  /** After `close`: whether all that it was told to release it released on its own and in time. */
-  get isReleased(): boolean {
-    return this.#runner.isClean
-  }
-
   /** Settles when it has released what it was told to release so far. */
   get released(): Promise<unknown> {
     return this.#releases.settled
@@ -74,9 +69,9 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
   begin(place: RunnerPlace, start: PassStart): void {
     this.subscription.subscribe(start.sequence)
     this.timer.begin()
-    if (!this.#runner.isLinked) this.#runner.attach(place.link(this.subscription.ticket, this))
+    if (!this.runner.isLinked) this.runner.attach(place.link(this.subscription.ticket, this))
     this.#enter({ name: 'opening' })
-    this.#runner.begin(start)
+    this.runner.begin(start)
   }
 
   /** It joined late: the next pass begins with it. */
@@ -93,9 +88,9 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
   async commit(): Promise<void> {
     const { deadlines } = this.#context
     const completion = this.completion as Completion
-    const commit = new Commit(completion, this.#runner.server, deadlines, (end) => this.#commitEnded(end))
+    const commit = new Commit(completion, this.runner.server, deadlines, (end) => this.#commitEnded(end))
     this.#enter({ name: 'committing', completion, commit })
-    this.#runner.send({ type: 'commit' })
+    this.runner.send({ type: 'commit' })
     await commit.over
   }
 
@@ -123,9 +118,9 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
       this.#enter({ name: 'waiting' })
       return this.#restart(deadlineMs)
     }
-    guards.requireResumable(this.name, this.#state, this.#runner.isActive)
+    guards.requireResumable(this.name, this.#state, this.runner.isActive)
     this.#enterReceiving()
-    this.#runner.send({ type: 'reconcile' })
+    this.runner.send({ type: 'reconcile' })
     return Promise.resolve()
   }
 
@@ -156,7 +151,7 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
 
   /** Ends its runner: connection closed, thread free. It must be final. */
   close(deadlineMs: number): Promise<void> {
-    return this.#runner.close(deadlineMs)
+    return this.runner.close(deadlineMs)
   }
 
   reported(report: Report): void {
@@ -177,7 +172,8 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
         if (this.#state.name === 'committing') this.#state.commit.answered()
         break
       case 'aborted':
-        this.#runner.aborted(report.aligned)
+      case 'diagnosis':
+        this.runner.answered(report)
         break
       case 'fault':
         this.#faultReported(report.cause, report.resumable)
@@ -190,7 +186,7 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
   #faultReported(cause: unknown, isResumable: boolean): void {
     if (this.#state.name === 'committing') {
       this.#state.commit.failed(guards.faultOf(this.name, cause, 'commit'))
-    } else if (this.#runner.isActive && !this.facts.ignoresFaults) {
+    } else if (this.runner.isActive && !this.facts.ignoresFaults) {
       this.#fault(cause, isResumable)
     }
   }

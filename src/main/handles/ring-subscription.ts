@@ -1,5 +1,5 @@
 import type { RingTicket } from '../../shared/ring/reader.js'
-import { toCell } from '../../shared/ring/sequence.js'
+import { fromCell, toCell } from '../../shared/ring/sequence.js'
 import type { Moved } from '../ring/slice-totals.js'
 import type { HandleContext } from './handle-context.js'
 
@@ -27,6 +27,13 @@ export class RingSubscription {
   /** Bytes that are published in its pass and that it has not released. */
   get lagBytes(): number {
     return this.#context.before(Number.POSITIVE_INFINITY).bytes - this.progress.bytes
+  }
+
+  get ringShare(): number {
+    const { ring, gate } = this.#context
+    const cursor = gate.cursor(this.ticket.receiver)
+    if (cursor === undefined) return 0
+    return (fromCell(cursor, ring.cells.published()) - cursor) / ring.shape.slots
   }
 
   /** @param cursors as the gate names them */

@@ -1,17 +1,25 @@
 import { settlesWithin } from '../../shared/async/deadline.js'
+import type { WaitDiagnosis } from '../../shared/liveness/slowness.js'
 import type { AbortReason, ReceiverCommand } from '../../shared/messages/messages.js'
+import type { Report } from '../../shared/runner/receiver-runner.js'
 import type { ServerAccess } from '../access/server-access.js'
 import type { ReceiverLink } from './link.js'
 
 /** A thread that misses its deadline by this much is killed, and gets as much time again to exit. In milliseconds. */
 const KILL_GRACE_MS = 1000
 
+export interface Diagnosed {
+  /** What the receiver's backend waited for when its server was asked last in this pass. */
+  readonly diagnosis: WaitDiagnosis | undefined
+}
+
 /** A receiver's runner as main holds it: the link to it while there is one, and whether it holds anything. */
-export class LinkedRunner {
+export class LinkedRunner implements Diagnosed {
   #link: ReceiverLink | undefined
   /** Whether it may hold slots, a connection or a transaction that it was not told to release. */
   #isHolding = false
   #isClean = true
+  #diagnosis: WaitDiagnosis | undefined
   /** Resolves the abort that waits for the runner's answer. */
   #answerAbort: (() => void) | undefined
 
@@ -42,13 +50,18 @@ export class LinkedRunner {
     })
   }
 
+  get diagnosis(): WaitDiagnosis | undefined {
+    return this.#diagnosis
+  }
+
   /** Begins a pass. */
   begin(start: Omit<Extract<ReceiverCommand, { type: 'begin' }>, 'type'>): void {
     this.#isHolding = true
+    this.#diagnosis = undefined
     this.#link?.send({ type: 'begin', ...start })
   }
 
-  send(command: Extract<ReceiverCommand, { type: 'reconcile' | 'commit' }>): void {
+  send(command: Extract<ReceiverCommand, { type: 'reconcile' | 'commit' | 'diagnose' }>): void {
     this.#link?.send(command)
   }
 
@@ -67,9 +80,13 @@ export class LinkedRunner {
     return true
   }
 
-  /** The runner has answered an abort. @param isAligned whether its connection is at a message boundary, or closed */
-  aborted(isAligned: boolean): void {
-    if (!isAligned) this.#isClean = false
+  /** The runner answered an abort or a question. `aligned`: its connection is at a message boundary. */
+  answered(report: Extract<Report, { type: 'aborted' | 'diagnosis' }>): void {
+    if (report.type === 'diagnosis') {
+      this.#diagnosis = report.diagnosis
+      return
+    }
+    if (!report.aligned) this.#isClean = false
     this.#answerAbort?.()
   }
 

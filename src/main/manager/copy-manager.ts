@@ -142,9 +142,10 @@ export class CopyManager extends EventEmitter<CopyManagerEvents> implements Asyn
     return this.#coordinator.close('the copy was aborted')
   }
 
-  /** How far every receiver is. Cheap; callable at any time. */
+  /** How far every receiver is, and which ones hold the others up. Cheap; callable at any time. */
   stats(): CopyStats {
-    return statsOf(this.#coordinator.receivers, this.#coordinator.progress)
+    const { receivers, progress, holdingUp } = this.#coordinator
+    return statsOf(receivers, progress, holdingUp)
   }
 
   /** The outcome of each receiver, in the order in which the caller gave them. */

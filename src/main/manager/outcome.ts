@@ -1,4 +1,5 @@
 import type { CopyError } from '../../shared/errors/errors.js'
+import type { WaitDiagnosis } from '../../shared/liveness/slowness.js'
 import type { CopyProgress } from '../coordinator/copy-progress.js'
 import type { ReceiverView } from '../handles/copy-observer.js'
 import type { ReceiverState } from '../handles/receiver-state.js'
@@ -49,6 +50,19 @@ export interface ReceiverStats {
   readonly bytes: number
   /** Bytes that are published and that it has not released. */
   readonly lagBytes: number
+  /** Share of the ring's slots that it has not released, 0 to 1. */
+  readonly ringShare: number
+  /**
+   * Whether the copy waits for it at this moment: the ring is full and it has not released half of it, or the source has
+   * ended and it has data left to take. One moment may be chance: callers that show this should average several calls.
+   */
+  readonly holdsUp: boolean
+  /**
+   * What its backend waited for, as its server said last in this pass. `stats()` asks the server, on another connection
+   * and at most once in 5 s, when this receiver alone has held the others up for 2 s; the answer is in a later call.
+   * Undefined before, and for receivers without a connection of copyman's own.
+   */
+  readonly diagnosis?: WaitDiagnosis
 }
 
 export interface CopyStats {
@@ -72,13 +86,29 @@ export const outcomeOf = (receiver: ReceiverView, retries: number): Outcome => (
   ...(receiver.fault !== undefined && { fault: receiver.fault }),
 })
 
-export const statsOf = (receivers: readonly ReceiverView[], progress: CopyProgress): CopyStats => {
+/** @param holdingUp the receivers that hold the others up at this moment */
+export const statsOf = (
+  receivers: readonly ReceiverView[],
+  progress: CopyProgress,
+  holdingUp: readonly ReceiverView[],
+): CopyStats => {
   const { pass, totals, first, seconds } = progress
-  const stats = receivers.map(({ name, state, completion, subscription }) => {
+  const stats = receivers.map((receiver) => {
+    const { name, state, completion, subscription, runner } = receiver
+    const { ringShare } = subscription
     const { messages, bytes } = subscription.progress
     // a receiver that is complete has what the first pass moved, whatever pass is under way
     const due = completion === undefined ? totals : first
-    return { name, state, messages, bytes, lagBytes: Math.max(0, due.bytes - bytes) }
+    return {
+      name,
+      state,
+      messages,
+      bytes,
+      lagBytes: Math.max(0, due.bytes - bytes),
+      ringShare,
+      holdsUp: holdingUp.includes(receiver),
+      ...(runner.diagnosis !== undefined && { diagnosis: runner.diagnosis }),
+    }
   })
   return { pass, messages: totals.messages, bytes: totals.bytes, seconds, receivers: stats }
 }

@@ -82,13 +82,18 @@ export class RingGate {
    */
   get holdingUp(): readonly number[] {
     const wanted = this.#wanted
-    if (wanted === undefined || wanted - this.#taken >= this.#slots) return []
+    if (wanted === undefined || !this.isFull) return []
     const cursors = [...this.#cursors.keys()].map(
       (receiver) => [receiver, this.cursor(receiver) as number] as const,
     )
     // the writer asks for one slot more than it fills
     if (cursors.every(([, cursor]) => cursor < wanted - 1)) return []
     return cursors.flatMap(([receiver, cursor]) => (wanted - cursor >= this.#slots ? [receiver] : []))
+  }
+
+  /** Whether the source waits for room in the ring, and the caller's loop does not hold that room. */
+  get isFull(): boolean {
+    return this.#wanted !== undefined && this.#wanted - this.#taken < this.#slots
   }
 
   /** Whether a receiver has released all that is published, so that it waits for more. */

@@ -1,5 +1,5 @@
 import type { CopyPhase } from '../errors/codes.js'
-import { messageOf } from '../errors/errors.js'
+import { type Diagnose, diagnosisOf } from './diagnosis.js'
 import type { Slowness, WaitDiagnosis } from './slowness.js'
 
 /** A watch looks this often within its limit: it reports at most a quarter too late. */
@@ -17,7 +17,7 @@ export interface ProgressMark {
  */
 export class ProgressMonitor {
   readonly #slowMs: number
-  readonly #diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined> | undefined
+  readonly #diagnose: Diagnose
   readonly #report: (slowness: Slowness) => void
   #timer: NodeJS.Timeout | undefined
   #isAsking = false
@@ -27,11 +27,7 @@ export class ProgressMonitor {
    * @param slowMs 0 for no reports
    * @param diagnose asks what the end waits for; `gone` when its end is reported in another way
    */
-  constructor(
-    slowMs: number,
-    diagnose: () => Promise<WaitDiagnosis | 'gone' | undefined> | undefined,
-    report: (slowness: Slowness) => void,
-  ) {
+  constructor(slowMs: number, diagnose: Diagnose, report: (slowness: Slowness) => void) {
     this.#slowMs = slowMs
     this.#diagnose = diagnose
     this.#report = report
@@ -86,12 +82,7 @@ export class ProgressMonitor {
 
   async #ask(then: (diagnosis: WaitDiagnosis | undefined) => void): Promise<void> {
     this.#isAsking = true
-    let diagnosis: WaitDiagnosis | 'gone' | undefined
-    try {
-      diagnosis = await this.#diagnose()
-    } catch (error) {
-      diagnosis = { unasked: messageOf(error) }
-    }
+    const diagnosis = await diagnosisOf(this.#diagnose)
     this.#isAsking = false
     if (diagnosis !== 'gone') then(diagnosis)
   }

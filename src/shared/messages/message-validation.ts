@@ -49,6 +49,7 @@ const COMMANDS: Shapes<ReceiverCommand> = {
   begin: { pass: isCount, sequence: isCount, stallMs: isMs, slowMs: isMs },
   reconcile: {},
   commit: {},
+  diagnose: {},
   abort: { reason: isText, deadlineMs: isMs },
   end: { deadlineMs: isMs },
 }
@@ -61,6 +62,7 @@ const REPORTS: Shapes<ReceiverReport> = {
   fault: { error: isErrorRecord, resumable: isFlag },
   aborted: { aligned: isFlag },
   event: { event: isEvent },
+  diagnosis: { diagnosis: isObject },
 }
 
 const check = <M extends { readonly type: string }>(message: unknown, shapes: Shapes<M>, from: string): M => {

@@ -1,5 +1,5 @@
 import type { ErrorRecord } from '../errors/error-record.js'
-import type { Slowness } from '../liveness/slowness.js'
+import type { Slowness, WaitDiagnosis } from '../liveness/slowness.js'
 import type { ServerEvent } from '../session/server-events.js'
 import type { ServerIdentity } from '../session/server-identity.js'
 import type { StepDeadlines } from '../session/step-deadlines.js'
@@ -32,6 +32,8 @@ export type ReceiverCommand =
   /** The caller reconciled a fault that was reported as resumable: go on from the read cursor. */
   | { readonly type: 'reconcile' }
   | { readonly type: 'commit' }
+  /** Ask the server what the receiver's backend waits for. */
+  | { readonly type: 'diagnose' }
   /** Abort: let writes in flight finish, then realign the connection or close it, within the deadline. */
   | { readonly type: 'abort'; readonly reason: AbortReason; readonly deadlineMs: number }
   /** Close the connection and return: no further command comes. */
@@ -67,6 +69,8 @@ export type ReceiverReport =
   /** The answer to abort: this receiver no longer reads from the ring. */
   | { readonly type: 'aborted'; readonly aligned: boolean }
   | { readonly type: 'event'; readonly event: ReceiverEvent }
+  /** The answer to diagnose. No answer comes from a receiver without a backend of its own. */
+  | { readonly type: 'diagnosis'; readonly diagnosis: WaitDiagnosis }
 
 /** What a worker thread needs to run one receiver, besides its port and its ring ticket: plain data. */
 export type ReceiverPlan =

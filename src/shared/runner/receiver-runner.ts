@@ -1,3 +1,4 @@
+import { diagnosisOf } from '../liveness/diagnosis.js'
 import { type ProgressMark, ProgressMonitor } from '../liveness/progress-monitor.js'
 import { StallDetector } from '../liveness/stall-detector.js'
 import type { AbortReason, ReceiverCommand, ReceiverReport } from '../messages/messages.js'
@@ -66,6 +67,8 @@ export class ReceiverRunner {
         return attempt.reconcile()
       case 'commit':
         return this.#commit(attempt)
+      case 'diagnose':
+        return this.#diagnose(attempt)
       case 'abort':
         return this.#abort(command.reason, command.deadlineMs, attempt)
       case 'end':
@@ -76,6 +79,13 @@ export class ReceiverRunner {
       default:
         throw new TypeError(`unknown command ${JSON.stringify(command satisfies never)}`)
     }
+  }
+
+  /** Reports the answer of the target's server, also when the server could not be asked: that is no fault. */
+  async #diagnose(attempt: Attempt): Promise<void> {
+    const diagnosis = await diagnosisOf(() => this.#target?.diagnose?.())
+    if (attempt.aborted || diagnosis === undefined || diagnosis === 'gone') return
+    this.#report({ type: 'diagnosis', diagnosis })
   }
 
   async #begin({ pass, sequence, stallMs, slowMs }: Begin, attempt: Attempt): Promise<void> {

@@ -222,7 +222,7 @@ const STORIES: Record<string, { readonly act: (stage: Stage) => unknown; readonl
     act: async (s) => {
       s.isAnswering = false
       await assert.rejects(s.begin().receiving().fault().restart(), refused(/does not end/))
-      assert.equal(s.handle.isReleased, false)
+      assert.equal(s.handle.runner.isClean, false)
       assert.equal(s.parts.gate.cursor(s.handle.subscription.ticket.receiver), 0, 'its cursor gates')
       s.exit()
       await turn()

@@ -45,7 +45,8 @@ export interface AuthScript {
 }
 
 /**
- * A server that says at the start of a connection what a real server cannot be made to say, and that counts what comes.
+ * A server with a script for the start of a connection, which may answer as no real server does. Keeps what each client
+ * sent.
  */
 export interface AuthServer {
   readonly port: number

@@ -2,16 +2,16 @@ import type { Socket } from 'node:net'
 import { type Place, type Relay, relay } from './relay.js'
 import { message } from './wire.js'
 
-/** A COMMIT that was not passed on: the two sockets of its connection, and the message. */
+/** A COMMIT that the relay kept, and the two sockets of its connection. */
 export interface Caught {
   readonly client: Socket
   readonly behind: Socket
   readonly message: Buffer
-  /** What the relay does with what the server sends from now on; `cut`: the relay cuts the connection instead. */
+  /** What the relay does with the server's next bytes; `cut`: the relay cuts the connection in their place. */
   answer: 'pass' | 'cut' | 'swallow'
 }
 
-/** A server behind a relay that hands the first COMMIT to the test. All else is passed on, later ones too. */
+/** A server behind a relay that hands the first COMMIT to the test. The relay passes on all else, later COMMITs too. */
 export interface CommitProxy extends Relay {
   /** New connections lead there from now on; undefined: the relay closes them at once. */
   goTo(server: Place | undefined): void
@@ -20,19 +20,19 @@ export interface CommitProxy extends Relay {
 const COMMIT = message('Q', 'COMMIT\0')
 export const ROLLBACK = message('Q', 'ROLLBACK\0')
 
-/** Passes the COMMIT on, and the connection is cut instead of its answer. */
+/** Passes the COMMIT on, and cuts the connection in the place of the answer. */
 export const cutTheAnswer = (caught: Caught): void => {
   caught.answer = 'cut'
   caught.behind.write(caught.message)
 }
 
-/** Both sides are cut before the server has heard of the COMMIT. */
+/** Cuts both sides before the server receives the COMMIT. */
 export const cutTheRequest = ({ client, behind }: Caught): void => {
   client.destroy()
   behind.destroy()
 }
 
-/** The server answers, and the client never hears it. */
+/** Passes the COMMIT on, and drops the answer. */
 export const swallowTheAnswer = (caught: Caught): void => {
   caught.answer = 'swallow'
   caught.behind.write(caught.message)

@@ -18,7 +18,7 @@ export class Line {
   readonly number: number
   readonly client: Socket
   readonly server: Socket
-  /** For a stage that looks at messages: what came in each direction. */
+  /** The messages of each direction, for stages that look at messages. */
   readonly fromClient = new FrameReader('client')
   readonly fromServer = new FrameReader('server')
   /** Resolves when both sockets are closed. */
@@ -35,7 +35,7 @@ export class Line {
     server.on('close', () => this.#lost(client))
   }
 
-  /** Closes both sockets, with a FIN behind what was written or with a RST. */
+  /** Closes both sockets: with a FIN after the bytes that were written, or with a RST. */
   cut(how: 'end' | 'reset'): void {
     for (const socket of [this.client, this.server]) {
       // libuv resets no socket that is being shut down
@@ -49,10 +49,10 @@ export class Line {
     this.#isFrozen = true
   }
 
-  /** Waits; no longer than until the line is closed, or `lifted` is aborted. */
+  /** Waits. Ends early when the line is closed, or when `lifted` is aborted. */
   async pause(ms: number, lifted?: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([this.#over.signal, ...(lifted === undefined ? [] : [lifted])])
-    // it rejects for no other reason than the signal
+    // sleep() rejects for no other reason than the signal
     await sleep(ms, undefined, { signal }).catch(() => undefined)
   }
 
@@ -83,7 +83,7 @@ export async function* received(stream: Duplex): AsyncGenerator<Buffer> {
     // a plain loop would destroy the stream at its end, with what is still to be sent
     for await (const bytes of stream.iterator({ destroyOnReturn: false })) yield bytes
   } catch {
-    // a connection that was reset, or destroyed here: no error of the server that reads
+    // the peer reset the connection, or this process destroyed it: no error of the server that reads
   }
 }
 

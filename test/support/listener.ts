@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 
-/** Serves one connection. What the function throws, or rejects with, is an error of the test's own server. */
+/** Serves one connection. An error that the function throws, or rejects with, is an error of the server itself. */
 export type Serve = (client: Socket, number: number, listener: Listener) => unknown
 
 export interface ListenOptions {
@@ -9,7 +9,7 @@ export interface ListenOptions {
   readonly allowHalfOpen?: boolean
 }
 
-/** A port on 127.0.0.1, with all sockets that a server in the test's process has. */
+/** A port on 127.0.0.1 and all sockets of the server there, in the test's own process. */
 export class Listener {
   readonly port: number
   /** Connections that clients made so far. */
@@ -32,11 +32,11 @@ export class Listener {
     return this.#clients.size
   }
 
-  /** A socket of the server to somewhere else: `close()` destroys the socket and waits for its end. */
+  /** Takes charge of a socket that the server itself opens: `close()` destroys the socket and waits until it is closed. */
   adopt(socket: Socket): Socket {
     this.#sockets.add(socket)
     socket.on('close', () => this.#sockets.delete(socket))
-    // a peer may reset any connection, often because the test wants that; 'close' follows
+    // a peer may reset the connection, and many tests want just that; 'close' follows
     socket.on('error', () => undefined)
     if (this.#closing !== undefined) socket.destroy()
     return socket
@@ -44,7 +44,7 @@ export class Listener {
 
   /** Reports an error of the server itself: `close()` rejects with the first. */
   readonly fail = (error: unknown): void => {
-    // nobody calls close() again: only an unhandled rejection is seen now
+    // the test has called close() already: only an unhandled rejection can fail the test now
     if (this.#isClosed) throw error
     this.#errors.push(error)
   }

@@ -7,7 +7,7 @@ import { type Listener, listen } from './listener.js'
 import type { Place } from './relay.js'
 import { message } from './wire.js'
 
-/** A pooler before a real server: lends its few connections by session or by transaction. */
+/** A pooler in front of a real server: lends its few connections by session or by transaction. */
 export interface Pooler {
   readonly connection: Connection
   close(): Promise<void>
@@ -56,8 +56,9 @@ class Lent {
 }
 
 /**
- * @param size how many connections the pooler has at most; clients that find none wait
- * @param lends `last`: the one that came back last, as PgBouncer does; `first`: in turn, all made beforehand
+ * @param size limit of the pooler's connections; a client that finds none waits
+ * @param lends `last`: the connection that a client gave back last, as PgBouncer does; `first`: all connections in turn,
+ * made at the start
  */
 export const startPooler = async (
   { connection }: Place,

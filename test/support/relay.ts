@@ -25,7 +25,7 @@ export interface Policy {
 
 /** A port that leads to a server. */
 export interface Relay extends AsyncDisposable {
-  /** As the server's, by way of the relay. */
+  /** The server's connection, with the relay's address. */
   readonly connection: Connection
   /** The lines that are open. */
   readonly lines: ReadonlySet<Line>
@@ -35,7 +35,7 @@ export interface Relay extends AsyncDisposable {
   readonly open: number
   /** Connections that led to silence. */
   readonly silenced: number
-  /** Sends bytes to all clients, now; the server must be silent. */
+  /** Sends bytes to all clients. The server must send nothing at the same time. */
   inject(bytes: Uint8Array): void
   /** Closes all lines. Rejects where the policy threw. */
   close(): Promise<void>
@@ -59,7 +59,7 @@ export const relay = async (server: Place, policy: Policy | Treat = {}): Promise
     lines.add(line)
     line.closed.then(() => lines.delete(line))
     const ends = await secure(line).catch((error: unknown) => {
-      // a client or a server may leave in the middle of a handshake
+      // a client or a server may close the connection in the middle of a handshake
       if (client.destroyed || line.server.destroyed) return undefined
       throw error
     })

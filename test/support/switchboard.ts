@@ -1,10 +1,10 @@
 import { type Place, type Relay, type Route, relay } from './relay.js'
 
-/** A port with a route for each new connection, and whose connections can fall silent. */
+/** A relay that leads each new connection where the test wants, and whose connections can fall silent. */
 export interface Switchboard extends Relay {
   /** Where connections lead from now on. */
   route(to: Route): void
-  /** From now on nothing passes on the open connections, in either direction: not even that one was closed. */
+  /** From now on nothing passes on the open connections, in either direction, not even the end of a connection. */
   freeze(): void
 }
 

@@ -1,12 +1,12 @@
 import { type Place, type Relay, relay } from './relay.js'
 
-/** A server behind a line that takes little of what clients send. What the server sends comes unhindered. */
+/** A server behind a slow line: only the bytes that clients send are slow. */
 export interface ThrottledServer extends Relay {
-  /** From now on nothing is held back. */
+  /** Removes the limit, at once. */
   lift(): void
 }
 
-/** @param bytesPerSecond what one connection may send */
+/** @param bytesPerSecond limit of one connection */
 export const startThrottled = async (server: Place, bytesPerSecond: number): Promise<ThrottledServer> => {
   const lifted = new AbortController()
   const throttled = await relay(server, {

@@ -6,10 +6,10 @@ import { serverTls } from './server-tls.js'
 
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
 
-/** Sits between a client and a real server with TLS on both sides, as somebody who has a certificate of their own. */
+/** A man in the middle: a relay with TLS on both sides, which shows clients a certificate of its own. */
 export interface TlsRelay extends Relay {
   readonly port: number
-  /** What each connection sent under TLS so far. */
+  /** The bytes that each client sent under TLS so far. */
   readonly sent: readonly Buffer[]
 }
 

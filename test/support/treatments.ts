@@ -6,7 +6,7 @@ export interface PassingFrame extends Frame {
   readonly connection: number
   readonly direction: 'to-server' | 'to-client'
   readonly index: number
-  /** Bytes that this direction of the connection had before. */
+  /** Bytes that came before the message in this direction of the connection. */
   readonly offset: number
 }
 
@@ -97,7 +97,7 @@ async function* throttled(bytes: Buffer, bytesPerSecond: number, line: Line): As
   }
 }
 
-/** Cuts a connection's direction behind so many bytes. */
+/** Cuts the connection after the first `bytes` bytes of the frame's direction. */
 export const cutBehind = (frame: PassingFrame, bytes: number, how: 'end' | 'reset'): Treatment =>
   frame.offset + frame.bytes.length > bytes ? { do: 'cut', at: bytes - frame.offset, how } : undefined
 

@@ -237,7 +237,13 @@ const STATES: Record<string, (server: Place) => Promise<Relay>> = {
     setImmediate(() => board.freeze())
     return board
   },
-  'that is being secured': (server) => relay(server, { secure: () => endless }),
+  'that is being secured': (server) =>
+    relay(server, {
+      secure({ client }) {
+        client.resume()
+        return endless
+      },
+    }),
 }
 
 for (const [what, make] of Object.entries(STATES)) {
@@ -248,6 +254,9 @@ for (const [what, make] of Object.entries(STATES)) {
     const client = await callOn(through)
     client.write(STARTUP)
     await until(() => through.made === 1, 'the relay accepts')
+    await until(() => [...through.lines].every((line) => line.client.bytesRead > 0), 'the relay reads')
+    // the bytes come to the policy now
+    await turn()
     await soon(through.close(), 'close()')
     assert.equal(through.open, 0)
     await isLost(client)

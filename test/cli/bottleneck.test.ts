@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'node:test'
+import type { Server } from '../../scripts/postgres/server.js'
 import { BottleneckDetector, holderText } from '../../src/cli/progress/bottleneck.js'
 import { Obstacles } from '../../src/cli/progress/obstacles.js'
 import { Rates } from '../../src/cli/progress/rates.js'
 import type { CopyStats, ReceiverState, ReceiverStats } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
+import { relay } from '../support/relay.js'
 import { ended, start } from './command.js'
 
 const MIB = 1024 * 1024
@@ -68,36 +67,16 @@ test('a target whose server is slow holds the others back: its server', async ()
 })
 
 test('a target behind a slow line holds the others back: its network', async () => {
-  const sockets = new Set<Socket>()
-  const { hostname: host, port } = new URL(first)
-  const line = createServer((client) => {
-    const server = connect({ host, port: Number(port) })
-    for (const socket of [client, server]) {
-      sockets.add(socket)
-      socket.on('error', () => socket.destroy())
-      socket.on('close', () => {
-        client.destroy()
-        server.destroy()
-      })
-    }
-    server.pipe(client)
-    const slowly = async (): Promise<void> => {
-      for await (const bytes of client) {
-        server.write(bytes)
-        await sleep(bytes.length > 1000 ? 100 : 0)
+  await using line = await relay(fleet.targets[0] as Server, {
+    async *toServer(incoming, line) {
+      for await (const bytes of incoming) {
+        yield bytes
+        await line.pause(bytes.length > 1000 ? 100 : 0)
       }
-      server.end()
-    }
-    slowly().catch(() => undefined)
+    },
   })
-  after(() => {
-    line.close()
-    for (const socket of sockets) socket.destroy()
-  })
-  line.listen(0, '127.0.0.1')
-  await once(line, 'listening')
   const slow = new URL(first)
-  slow.host = `127.0.0.1:${(line.address() as AddressInfo).port}`
+  slow.host = `127.0.0.1:${line.connection.port}`
   const found = await heldBackBy(slow.href, second)
   assert.deepEqual(found, { kind: 'target', names: [nameOf(slow.href)], obstacle: 'network' })
 })

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import type { Connection } from '../../scripts/postgres/connection.js'
 import type { ServerFacts } from '../../src/cli/check/catalog/facts.js'
@@ -9,8 +7,10 @@ import { compareSourceServer, compareTargetServer } from '../../src/cli/check/co
 import type { CheckReport } from '../../src/cli/check/report/check-report.js'
 import { type CheckRequest, runCheck } from '../../src/cli/check/run-check.js'
 import { startFleet } from '../support/fleet.js'
+import { silentServer } from '../support/listener.js'
 import { startPooler } from '../support/pooler.js'
-import { keepBackFrom, startProxy } from '../support/proxy.js'
+import { relay } from '../support/relay.js'
+import { keepBackFrom } from '../support/treatments.js'
 
 const password = 'canary-Check7'
 const fleet = await startFleet(1)
@@ -67,14 +67,9 @@ test('all targets that cannot be reached are told, not only the first, and the o
 })
 
 test('a server that is silent is given up at the deadline, before and after it let us in', async () => {
-  const sockets = new Set<Socket>()
-  const silent = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => undefined)
-  }).listen(0, '127.0.0.1')
-  await once(silent, 'listening')
-  const { port } = silent.address() as AddressInfo
-  const proxy = await startProxy(target, keepBackFrom('T').makeRelay)
+  const silent = await silentServer()
+  const { port } = silent
+  const proxy = await relay(target, keepBackFrom(({ type }) => type === 'T').treat)
   try {
     const began = performance.now()
     const report = await check([{ ...target.connection, port }, proxy.connection], { deadlineMs: 1500 })
@@ -88,8 +83,7 @@ test('a server that is silent is given up at the deadline, before and after it l
     )
     assert.ok(performance.now() - began < 20_000)
   } finally {
-    for (const socket of sockets) socket.destroy()
-    silent.close()
+    await silent.close()
     await proxy.close()
   }
 })

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { slownessText } from '../../src/cli/text/slowness-text.js'
 import { startFleet } from '../support/fleet.js'
-import { cutInsteadOf, startProxy } from '../support/proxy.js'
+import { relay } from '../support/relay.js'
+import { cutInsteadOf } from '../support/treatments.js'
 import { ended, linesOf, run, start } from './command.js'
 
 const fleet = await startFleet(2)
@@ -59,15 +60,10 @@ test('--retry takes a target back whose backend was ended: exit status 0, and th
 test('exit status 4 says that a COMMIT is in doubt: its answer was lost, and so was the server', async () => {
   const server = fleet.targets[0]
   assert.ok(server)
-  let connections = 0
   const cut = cutInsteadOf('COMMIT')
-  const proxy = await startProxy(server, () => {
-    connections += 1
-    if (connections === 1) return cut()
-    return () => {
-      throw new Error('nobody is let in any more')
-    }
-  })
+  const proxy = await relay(server, (frame) =>
+    frame.connection === 0 ? cut(frame) : { do: 'cut', at: 0, how: 'end' },
+  )
   try {
     const behind = new URL(first)
     behind.host = `127.0.0.1:${proxy.connection.port}`

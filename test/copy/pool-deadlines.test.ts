@@ -4,7 +4,7 @@ import pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
 import { copy } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { startFrameProxy } from '../support/frame-proxy.js'
+import { relay } from '../support/relay.js'
 import { countRemains } from '../support/remains.js'
 import { soon } from '../support/soon.js'
 
@@ -23,7 +23,7 @@ for (const [what, words, phase] of [
     const remains = countRemains()
     await Promise.all(fleet.targets.map((server) => server.query('TRUNCATE t')))
     // the message never comes there
-    const proxy = await startFrameProxy(target, ({ direction, type, body }) =>
+    const proxy = await relay(target, ({ direction, type, body }) =>
       direction === 'to-server' && type === 'Q' && body.toString().includes(words)
         ? { do: 'hold', until: new Promise(() => undefined) }
         : undefined,

@@ -11,10 +11,11 @@ import {
   StatementReceiver,
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { cutInsteadOf, startProxy } from '../support/proxy.js'
+import { relay } from '../support/relay.js'
 import { countRemains } from '../support/remains.js'
 import { soon } from '../support/soon.js'
 import { faultOf, iterate, once, terminateCopy, until } from '../support/story.js'
+import { cutInsteadOf } from '../support/treatments.js'
 
 const fleet = await startFleet(2)
 const { source } = fleet
@@ -232,7 +233,7 @@ test('an abort ends the wait for a lock, and for a client, and gives the client 
 })
 
 test('a COMMIT whose answer is lost is looked up by another client of the pool, and its own does not go back', async () => {
-  const proxy = await startProxy(target, cutInsteadOf('COMMIT'))
+  const proxy = await relay(target, cutInsteadOf('COMMIT'))
   const pool = poolOf(target, { ...proxy.connection, max: 1 })
   try {
     const { receivers, warnings } = await copy({

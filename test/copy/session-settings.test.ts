@@ -3,7 +3,7 @@ import { beforeEach, test } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { copy, fromRows, type SessionSettings, type Slice } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { startProxy } from '../support/proxy.js'
+import { relay } from '../support/relay.js'
 
 /** What both servers are set to: each of it would change what values mean, leave rows out, or end a long copy. */
 const HOSTILE = {
@@ -124,7 +124,7 @@ test("the caller's settings win over the pinned ones, and an end's own over thos
 test('what stands between may report another version than the server has', async () => {
   const other = (bytes: Buffer): Buffer =>
     Buffer.from(bytes.toString('latin1').replace(/server_version\0\d/, 'server_version\0' + '0'), 'latin1')
-  const proxy = await startProxy(target, () => (bytes) => [other(bytes)])
+  const proxy = await relay(target, ({ bytes }) => ({ do: 'replace', bytes: other(bytes) }))
   try {
     const settings = (await seen(undefined, undefined, proxy.connection)).target
     assert.deepEqual(of(settings, Object.keys(PINNED)), PINNED)

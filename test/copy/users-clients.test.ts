@@ -16,9 +16,10 @@ import {
   StatementReceiver,
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { makeFraming, startProxy } from '../support/proxy.js'
+import { relay } from '../support/relay.js'
 import { countRemains } from '../support/remains.js'
 import { iterate, once, until } from '../support/story.js'
+import { keepBackFrom } from '../support/treatments.js'
 
 const fleet = await startFleet(2)
 const { source } = fleet
@@ -535,28 +536,20 @@ test('a client that is not as it must be is refused in words', async () => {
 })
 
 test('a client whose last query has failed is not busy, though the server has yet to say that it is ready', async () => {
-  let held: Buffer | undefined
-  const proxy = await startProxy(source, () => {
-    const framing = makeFraming()
-    let failed = false
-    return function* (bytes) {
-      // of the server's answers to the client, from its first error on
-      if (!failed && bytes[0] !== 0x45) return yield bytes
-      failed = true
-      for (const message of framing(bytes)) {
-        if (held === undefined && message[0] === 0x5a) held = message
-        else yield message
-      }
-    }
+  let failed = false
+  const { treat, keeps, release } = keepBackFrom(({ type }) => {
+    failed ||= type === 'E'
+    return failed && type === 'Z'
   })
+  const proxy = await relay(source, treat)
   const client = new pg.Client(proxy.connection)
   try {
     await client.connect()
     await assert.rejects(client.query('SELECT 1 / 0'), { code: '22012' })
     const copying = copy({ from: { client, statement: 'COPY (SELECT 1) TO STDOUT' }, to: [() => {}] })
     copying.catch(() => undefined)
-    await until(() => held !== undefined, 'the server is ready')
-    proxy.inject(held as Buffer)
+    await until(keeps, 'the server is ready')
+    release()
     assert.equal((await copying).rows, 1)
   } finally {
     await client.end()

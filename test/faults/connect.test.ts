@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { after, beforeEach, test } from 'node:test'
 import { TLSSocket } from 'node:tls'
 import { Worker } from 'node:worker_threads'
@@ -19,6 +19,7 @@ import {
 import { cancelRequest } from '../../src/shared/wire/cancel-request.js'
 import { startFleet } from '../support/fleet.js'
 import { probesDue, seesKeepalive } from '../support/keepalive.js'
+import { type Listener, silentServer } from '../support/listener.js'
 import { countRemains } from '../support/remains.js'
 import { assertSame, fromTable, inTime, intoTable, iterate, logFromNow, until } from '../support/story.js'
 
@@ -37,7 +38,7 @@ beforeEach(() => target.query('TRUNCATE t'))
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`../../../test/fixtures/tls/${name}`, import.meta.url))
 
-const sockets = new Set<Socket>()
+const servers: Listener[] = []
 const letGo: (() => unknown)[] = []
 after(async () => {
   for (const act of letGo) await act()
@@ -45,21 +46,12 @@ after(async () => {
 
 /** A port on which `answer` is what a connection is told. */
 const listen = async (answer: (socket: Socket) => void): Promise<number> => {
-  const listener = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => undefined)
-    socket.on('close', () => sockets.delete(socket))
-    answer(socket)
-    // what is not read does not tell that it was closed
-    socket.resume()
-  }).listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  letGo.push(() => {
-    for (const socket of sockets) socket.destroy()
-    listener.close()
-  })
-  return (listener.address() as AddressInfo).port
+  const server = await silentServer(answer)
+  servers.push(server)
+  letGo.push(() => server.close())
+  return server.port
 }
+const areClosed = (): boolean => servers.every(({ open }) => open === 0)
 
 /** A port that the kernel takes connections for until its queue is full, and drops what comes then. */
 const deafPort = async (): Promise<number> => {
@@ -217,7 +209,7 @@ test('row 2: targets that fall silent at any step of connecting are faults in ti
     manager.outcomes.map(({ state }) => state),
     [...silent.map(() => 'dropped'), 'committed'],
   )
-  await until(() => sockets.size === 0, 'the silent connections are closed')
+  await until(areClosed, 'the silent connections are closed')
   await remains.assertNoneLeft()
   await assertSame(fleet.all, 't')
   await fleet.assertNoConnections()
@@ -240,7 +232,7 @@ for (const { name, connection } of silent) {
     const remains = countRemains()
     const beganAt = performance.now()
     assertTooLate(await sourceFault(connection), CONNECT_MS, beganAt, name)
-    await until(() => sockets.size === 0, 'the silent connection is closed')
+    await until(areClosed, 'the silent connection is closed')
     await remains.assertNoneLeft()
   })
 
@@ -249,18 +241,16 @@ for (const { name, connection } of silent) {
       const remains = countRemains()
       const client = { ...connection, processID: 1, secretKey: 2, connection: { stream: {} } }
       await inTime(cancelRequest(client as unknown as pg.Client, CONNECT_MS), 'the cancel request')
-      await until(() => sockets.size === 0, 'its connection is closed')
+      await until(areClosed, 'its connection is closed')
       await remains.assertNoneLeft()
     })
 }
 
 test('row 1: a port that refuses and a host without an address are faults of their receiver, or of the source', async () => {
   const remains = countRemains()
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as AddressInfo
-  listener.close()
-  await once(listener, 'close')
+  const closed = await silentServer()
+  await closed.close()
+  const { port } = closed
   const bad = {
     refused: { ...target.connection, port },
     unknown: { ...target.connection, host: 'nowhere.invalid' },

@@ -12,7 +12,7 @@ import {
   type StatementReceiverOptions,
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { cutInsteadOf, startProxy } from '../support/proxy.js'
+import { relay } from '../support/relay.js'
 import { countRemains } from '../support/remains.js'
 import {
   assertRows,
@@ -26,6 +26,7 @@ import {
   logFromNow,
   until,
 } from '../support/story.js'
+import { cutInsteadOf } from '../support/treatments.js'
 
 // no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
 const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' } })
@@ -348,7 +349,7 @@ test("a COMMIT that is not answered within 'finish' is in doubt, and the other i
 
 test('row 16: a target that is cut behind CopyDone, before CommandComplete, is a fault and not in doubt', async () => {
   const remains = countRemains()
-  const proxy = await startProxy(first, cutInsteadOf(`COPY ${ROWS}`))
+  const proxy = await relay(first, cutInsteadOf(`COPY ${ROWS}`))
   try {
     const manager = new CopyManager(fromTable(fleet.source, 't'), [
       intoTable(first, 't', { connection: proxy.connection }),

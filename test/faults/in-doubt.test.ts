@@ -258,7 +258,7 @@ test('row 17: where the server is gone for good, the receiver is in doubt after 
   await losing(
     (caught) => {
       cutTheAnswer(caught)
-      proxy?.refuse()
+      proxy?.close()
     },
     async (setting) => {
       proxy = setting.proxy
@@ -373,7 +373,7 @@ test('row 25: close() waits for what became of a lost COMMIT no longer than dead
   await losing(
     (caught) => {
       cutTheAnswer(caught)
-      proxy?.refuse()
+      proxy?.close()
     },
     async (setting) => {
       const { manager } = setting

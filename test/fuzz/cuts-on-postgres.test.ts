@@ -12,9 +12,10 @@ import {
 } from '../../src/index.js'
 import { type CopyFormat, optionsOf } from '../support/copied-rows.js'
 import { startFleet } from '../support/fleet.js'
-import { cutBehind, startFrameProxy, type Treat } from '../support/frame-proxy.js'
+import { relay } from '../support/relay.js'
 import { randomFrom, SEED } from '../support/seed.js'
 import { assertRows, assertSame, inTime } from '../support/story.js'
+import { cutBehind, type Treat } from '../support/treatments.js'
 import { IS_FULL, TIMEOUT_MS } from './amount.js'
 
 const COPIES = IS_FULL ? 60 : 3
@@ -40,7 +41,7 @@ type Proxied = 'source' | 'target'
 const copyThrough = async (proxied: Proxied, format: CopyFormat, treat: Treat): Promise<void> => {
   await Promise.all(fleet.targets.map((server) => server.query('TRUNCATE t')))
   const behind = proxied === 'source' ? fleet.source : target
-  await using proxy = await startFrameProxy(behind, treat)
+  await using proxy = await relay(behind, treat)
   const options = optionsOf(format)
   const at = (server: Server) => (server === behind ? proxy : server).connection
   const manager = new CopyManager(

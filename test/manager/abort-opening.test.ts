@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { after, beforeEach, test } from 'node:test'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyManager, NullReceiver, StatementProducer, WorkerPool } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { keepBackFrom, startProxy } from '../support/proxy.js'
+import { silentServer } from '../support/listener.js'
+import { relay } from '../support/relay.js'
 import { countRemains } from '../support/remains.js'
 import { assertSame, fromTable, inTime, intoTable, iterate, logFromNow, until } from '../support/story.js'
+import { keepBackFrom } from '../support/treatments.js'
 
 const fleet = await startFleet(1)
 const [target] = fleet.targets as [Server]
@@ -34,30 +34,18 @@ interface Obstacle {
 }
 
 /** A server that takes connections and never says a word. */
-const silentServer = async (
-  make: (connection: Server['connection']) => Partial<Obstacle>,
-): Promise<Obstacle> => {
-  const sockets = new Set<Socket>()
+const silence = async (make: (connection: Server['connection']) => Partial<Obstacle>): Promise<Obstacle> => {
   let said = 0
-  const listener = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('data', (bytes) => {
+  const server = await silentServer((client) =>
+    client.on('data', (bytes) => {
       said += bytes.length
-    })
-    socket.on('error', () => undefined)
-    socket.on('close', () => sockets.delete(socket))
-  }).listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as AddressInfo
+    }),
+  )
   return {
-    ...make({ ...target.connection, host: '127.0.0.1', port }),
+    ...make({ ...target.connection, host: '127.0.0.1', port: server.port }),
     isReached: () => said > 0,
-    isLeft: () => sockets.size === 0,
-    async remove() {
-      for (const socket of sockets) socket.destroy()
-      listener.close()
-      await once(listener, 'close')
-    },
+    isLeft: () => server.open === 0,
+    remove: () => server.close(),
   }
 }
 
@@ -96,9 +84,9 @@ const neverGiven = async (
 
 const OBSTACLES: Record<string, () => Promise<Obstacle>> = {
   'its source takes the connection and says nothing': () =>
-    silentServer((connection) => ({ producer: fromTable({ connection } as Server, 't') })),
+    silence((connection) => ({ producer: fromTable({ connection } as Server, 't') })),
   'a target takes the connection and says nothing': () =>
-    silentServer((connection) => ({ receiver: into({ connection }) })),
+    silence((connection) => ({ receiver: into({ connection }) })),
   'the password of its source is never given': () =>
     neverGiven((password) => ({
       producer: new StatementProducer({
@@ -180,19 +168,15 @@ test('a late joiner whose password comes when the copy was closed does not begin
 test('a target whose COPY begins while it is being aborted comes back to a message boundary', async () => {
   const remains = countRemains()
   const log = await logFromNow(target)
-  const { makeRelay, keeps, release } = keepBackFrom('G')
-  let connections = 0
-  const proxy = await startProxy(target, () => {
-    connections += 1
-    return makeRelay()
-  })
+  const { treat, keeps, release } = keepBackFrom(({ type }) => type === 'G')
+  const proxy = await relay(target, treat)
   try {
     await using manager = new CopyManager(from(), [into({ connection: proxy.connection })])
     const opening = assert.rejects(manager.open(), CopyAborted)
     await until(keeps, 'the server says that the COPY has begun')
     const closing = assert.rejects(manager.close(), CopyAborted)
-    await until(() => connections === 2, 'a cancel request is sent')
-    proxy.inject(release())
+    await until(() => proxy.made === 2, 'a cancel request is sent')
+    release()
     await inTime(Promise.all([closing, opening]), 'close()')
   } finally {
     await proxy.close()

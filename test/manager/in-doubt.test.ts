@@ -5,9 +5,10 @@ import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyManager, type CopyManagerOptions, StatementReceiver } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { cutInsteadOf, startProxy } from '../support/proxy.js'
+import { relay } from '../support/relay.js'
 import { countRemains } from '../support/remains.js'
 import { assertRows, assertSame, fromTable, goOn, inTime, intoTable, until } from '../support/story.js'
+import { cutInsteadOf } from '../support/treatments.js'
 
 // no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
 const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' } })
@@ -56,7 +57,7 @@ const LOST: Record<
   (use: (lost: StatementReceiver, act: () => Promise<void>) => Promise<void>) => Promise<void>
 > = {
   'is cut off the wire': async (use) => {
-    const proxy = await startProxy(first, cutInsteadOf('COMMIT'))
+    const proxy = await relay(first, cutInsteadOf('COMMIT'))
     try {
       await use(intoTable(first, 't', { connection: proxy.connection }), async () => undefined)
     } finally {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyManager, type CopyManagerEvents } from '../../src/index.js'
+import { notification, parameterStatus } from '../support/backend-messages.js'
 import { startFleet } from '../support/fleet.js'
-import { makeFraming, notification, parameterStatus, startProxy } from '../support/proxy.js'
+import { relay } from '../support/relay.js'
 import { countRemains } from '../support/remains.js'
 import { fromTable, intoTable, iterate, once, until } from '../support/story.js'
 
@@ -101,19 +102,14 @@ test('NOTIFY from another session disturbs no copy, and the one of the copy itse
 test('notifications and parameter changes in mid-copy reach the caller from both ends, in order', async () => {
   const [first, second] = fleet.targets as [Server, Server]
   const EVERY = 1000
-  const source = await startProxy(fleet.source, () => {
-    const framing = makeFraming()
-    let rows = 0
-    return function* (bytes) {
-      for (const message of framing(bytes)) {
-        yield message
-        if (message[0] !== 0x64 || ++rows % EVERY !== 0) continue
-        yield notification('source', String(rows))
-        yield parameterStatus('application_name', String(rows))
-      }
-    }
+  let rows = 0
+  const source = await relay(fleet.source, ({ type, bytes }) => {
+    if (type !== 'd' || ++rows % EVERY !== 0) return undefined
+    const said = String(rows)
+    const more = [notification('source', said), parameterStatus('application_name', said)]
+    return { do: 'replace', bytes: Buffer.concat([bytes, ...more]) }
   })
-  const target = await startProxy(first, () => (bytes) => [bytes])
+  const target = await relay(first)
   try {
     const remains = countRemains()
     const manager = new CopyManager(

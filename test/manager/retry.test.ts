@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { once as onceOn } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { beforeEach, test } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
@@ -17,6 +15,7 @@ import {
   ReceiverFault,
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
+import { silentServer } from '../support/listener.js'
 import { countRemains } from '../support/remains.js'
 import { soon } from '../support/soon.js'
 import {
@@ -389,10 +388,9 @@ test('row 4: a role that has no connection left (53300) is retried until it has 
 
 test('row 2: a server that says nothing while it is connected to is worth another try, and says so', async () => {
   const remains = countRemains()
-  const silent = createServer((socket) => void socket.resume()).listen(0, '127.0.0.1')
+  const silent = await silentServer()
   try {
-    await onceOn(silent, 'listening')
-    const connection = { ...lost.connection, port: (silent.address() as AddressInfo).port }
+    const connection = { ...lost.connection, port: silent.port }
     const manager = managing(undefined, { connection }, { deadlines: { connect: 200 } })
     const error = await failing(manager.run({ retry: { times: 1, backoff: 10 } }))
     const fault = faultOf(error.cause as ReceiverFault<Receiver>, 'target1')
@@ -400,7 +398,7 @@ test('row 2: a server that says nothing while it is connected to is worth anothe
     assert.deepEqual([fault.code, fault.retryable], ['COPY_CONNECT', true], fault.message)
     assert.equal(manager.outcomes[0]?.retries, 1)
   } finally {
-    silent.close()
+    await silent.close()
   }
   await assertNothingLeft(remains)
   await fleet.assertEmpty('t')

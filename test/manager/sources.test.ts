@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Server } from '../../scripts/postgres/server.js'
 import { copy, NullProducer, NullReceiver, type Slice } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { startProxy } from '../support/proxy.js'
+import type { Stage } from '../support/line.js'
+import { relay } from '../support/relay.js'
 import { countRemains } from '../support/remains.js'
 import { assertRows, fromTable, intoTable } from '../support/story.js'
 
@@ -52,22 +54,22 @@ test('a table into nothing is read to its end', async () => {
 })
 
 /** The server's bytes cut up after 1, 2, 3, 5, 11, 129, 1 … bytes. */
-const trickle = () => {
+const trickle: Stage = async function* (incoming) {
   const sizes = [1, 2, 3, 5, 11, 129]
   let k = 0
-  return function* (bytes: Buffer): Iterable<Buffer> {
+  for await (const bytes of incoming)
     for (let at = 0; at < bytes.length; k++) {
       const size = sizes[k % sizes.length] as number
       yield bytes.subarray(at, at + size)
+      await turn()
       at += size
     }
-  }
 }
 
 for (const format of ['text', 'csv', 'binary']) {
   test(`table to table through the smallest ring from a server that trickles, in ${format}`, async () => {
     await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t')))
-    const proxy = await startProxy(fleet.source, trickle)
+    const proxy = await relay(fleet.source, { toClient: trickle })
     try {
       const remains = countRemains()
       const result = await copy({

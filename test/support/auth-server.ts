@@ -1,28 +1,29 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { type Certificate, certificateText } from './certificates.js'
+import { ready } from './backend-messages.js'
+import type { Certificate } from './certificates.js'
+import { FrameReader } from './frames.js'
+import { listen } from './listener.js'
+import { serverTls } from './server-tls.js'
+import { message } from './wire.js'
 
-const SSL_REQUEST = 80877103
-const CANCEL_REQUEST = 80877102
-
-/** What one connection did. */
+/** What one client sent. */
 interface Heard {
-  /** Requests without a type, in the clear and under TLS. */
+  /** Messages that open a connection, in the clear and under TLS. */
   readonly requests: ('ssl' | 'cancel' | 'startup')[]
-  /** Bytes that came in the clear, SSLRequest itself aside, and bytes that came under TLS. */
+  /** Bytes in the clear, SSLRequest itself excluded, and bytes under TLS. */
   plainBytes: number
   tlsBytes: number
   /** Messages that answer a request for authentication. */
   readonly answers: Buffer[]
-  /** The name that was sent in the clear (SNI). */
+  /** The host name that the client sent in the clear (SNI). */
   servername?: string | false
-  /** Settles when nothing more can come. */
+  /** Settles when the connection is closed. */
   readonly closed: Promise<unknown>
 }
 
-/** A client that said hello, to which a script speaks. */
+/** A client that sent its startup message, to which a script speaks. */
 export interface Peer {
   readonly stream: Duplex
   send(...messages: Buffer[]): void
@@ -31,18 +32,22 @@ export interface Peer {
 }
 
 export interface AuthScript {
-  /** What answers SSLRequest: these bytes, or `S` and then TLS with a certificate, which is the default. */
+  /** The answer to SSLRequest, as bytes. Default: `S`, then TLS with the certificate. */
   readonly answer?: string
+  /** Default: `addressed`. */
   readonly certificate?: Certificate
-  /** TLS begins at once. */
+  /** TLS begins at once, without SSLRequest. */
   readonly direct?: boolean
-  /** By which names the server knows PostgreSQL in ALPN. */
+  /** The protocols that the server takes in ALPN. */
   readonly alpn?: readonly string[]
-  /** What follows the startup message; nothing unless given. */
+  /** Answers the startup message. Default: no answer. */
   readonly start?: (peer: Peer) => Promise<void> | void
 }
 
-/** A server that says of the start of a connection what a real one cannot be made to say, and counts what it is told. */
+/**
+ * A server with a script for the start of a connection, which may answer as no real server does. Keeps what each client
+ * sent.
+ */
 export interface AuthServer {
   readonly port: number
   readonly heard: readonly Heard[]
@@ -51,36 +56,26 @@ export interface AuthServer {
 
 export const startAuthServer = async (script: AuthScript): Promise<AuthServer> => {
   const heard: Heard[] = []
-  const sockets = new Set<Socket>()
-  const listener = createServer({ noDelay: true }, (socket) => {
+  const listener = await listen((socket, _, { fail }) => {
     const closed = new Promise((resolve) => socket.on('close', resolve))
     const told: Heard = { requests: [], plainBytes: 0, tlsBytes: 0, answers: [], closed }
     heard.push(told)
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-    socket.on('error', () => undefined)
-    if (script.direct) encrypt(socket, script, told)
-    else listen(socket, script, told)
+    const begin = (peer: Peer): void => {
+      Promise.resolve(script.start?.(peer)).catch((error) => {
+        socket.destroy()
+        fail(error)
+      })
+    }
+    if (script.direct) encrypt(socket, script, told, begin)
+    else hear(socket, script, told, begin)
   })
-  listener.listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  return {
-    port: (listener.address() as AddressInfo).port,
-    heard,
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      listener.close()
-      await once(listener, 'close')
-    },
-  }
+  return { port: listener.port, heard, close: () => listener.close() }
 }
 
-const encrypt = (socket: Socket, script: AuthScript, told: Heard): void => {
-  const certificate = script.certificate ?? 'addressed'
-  const secure = new TLSSocket(socket, {
-    isServer: true,
-    cert: certificateText(`${certificate}.crt`),
-    key: certificateText(`${certificate}.key`),
+type Begin = (peer: Peer) => void
+
+const encrypt = (socket: Socket, script: AuthScript, told: Heard, begin: Begin): void => {
+  const secure = serverTls(socket, script.certificate ?? 'addressed', {
     ...(script.alpn && { ALPNProtocols: [...script.alpn] }),
     SNICallback: (name, done) => {
       told.servername = name
@@ -88,75 +83,60 @@ const encrypt = (socket: Socket, script: AuthScript, told: Heard): void => {
     },
   })
   secure.on('error', () => socket.destroy())
-  listen(secure, script, told)
+  hear(secure, script, told, begin)
 }
 
-const listen = (stream: Duplex, script: AuthScript, told: Heard): void => {
-  let rest = Buffer.alloc(0)
-  let isStarted = false
+const hear = (stream: Duplex, script: AuthScript, told: Heard, begin: Begin): void => {
+  const reader = new FrameReader('client')
   const waiting: ((body: Buffer) => void)[] = []
+  const peer: Peer = {
+    stream,
+    send: (...messages) => void stream.write(Buffer.concat(messages)),
+    answer: () => new Promise((resolve) => waiting.push(resolve)),
+  }
   const take = (bytes: Buffer): void => {
-    rest = Buffer.concat([rest, bytes])
-    if (stream instanceof TLSSocket) told.tlsBytes += bytes.length
-    else told.plainBytes += bytes.length
-    while (!isStarted && rest.length >= 8 && rest.length >= rest.readInt32BE(0)) {
-      const [length, code] = [rest.readInt32BE(0), rest.readInt32BE(4)]
-      rest = rest.subarray(length)
-      told.requests.push(code === SSL_REQUEST ? 'ssl' : code === CANCEL_REQUEST ? 'cancel' : 'startup')
-      if (code === SSL_REQUEST) {
-        told.plainBytes -= length
+    told[stream instanceof TLSSocket ? 'tlsBytes' : 'plainBytes'] += bytes.length
+    for (const { type, bytes: request, body } of reader.take(bytes)) {
+      if (type === 'ssl' || type === 'cancel' || type === 'startup') told.requests.push(type)
+      if (type === 'ssl') {
+        told.plainBytes -= request.length
         stream.write(script.answer ?? 'S')
         if (script.answer !== undefined) continue
         stream.off('data', take)
-        encrypt(stream as Socket, script, told)
+        encrypt(stream as Socket, script, told, begin)
         return
       }
-      if (code === CANCEL_REQUEST) {
-        stream.end()
-        return
-      }
-      isStarted = true
-      const send = (...messages: Buffer[]): void => void stream.write(Buffer.concat(messages))
-      const answer = (): Promise<Buffer> => new Promise((resolve) => waiting.push(resolve))
-      Promise.resolve(script.start?.({ stream, send, answer })).catch(() => stream.destroy())
-    }
-    while (isStarted && rest.length >= 5 && rest.length > rest.readInt32BE(1)) {
-      const end = 1 + rest.readInt32BE(1)
-      if (rest[0] === 0x70) {
-        told.answers.push(rest.subarray(5, end))
-        waiting.shift()?.(rest.subarray(5, end))
-      }
-      rest = rest.subarray(end)
+      if (type === 'cancel') stream.end()
+      if (type === 'startup') begin(peer)
+      if (type !== 'p') continue
+      told.answers.push(body)
+      waiting.shift()?.(body)
     }
   }
   stream.on('data', take)
 }
 
-const message = (type: string, ...parts: (string | Buffer)[]): Buffer => {
-  const body = Buffer.concat(parts.map((part) => Buffer.from(part as string)))
-  const header = Buffer.alloc(5)
-  header.write(type)
-  header.writeInt32BE(body.length + 4, 1)
-  return Buffer.concat([header, body])
-}
-
-const code = (number: number): Buffer => {
+const int32 = (number: number): Buffer => {
   const bytes = Buffer.alloc(4)
   bytes.writeInt32BE(number)
   return bytes
 }
 
+/** A request for authentication, by its code. */
+const authentication = (code: number, ...parts: string[]): Buffer =>
+  message('R', Buffer.concat([int32(code), ...parts.map((part) => Buffer.from(part))]))
+
 /** Messages of a connection's start. */
 export const say = {
-  ok: message('R', code(0)),
-  cleartext: message('R', code(3)),
-  md5: message('R', code(5), 'salt'),
-  kerberos: message('R', code(7)),
-  sasl: (...mechanisms: string[]) => message('R', code(10), ...mechanisms.map((name) => `${name}\0`), '\0'),
-  saslContinue: (data: string) => message('R', code(11), data),
-  saslFinal: (data: string) => message('R', code(12), data),
-  ready: message('Z', 'I'),
-  key: message('K', code(7), code(8)),
+  ok: authentication(0),
+  cleartext: authentication(3),
+  md5: authentication(5, 'salt'),
+  kerberos: authentication(7),
+  sasl: (...mechanisms: string[]) => authentication(10, ...mechanisms.map((name) => `${name}\0`), '\0'),
+  saslContinue: (data: string) => authentication(11, data),
+  saslFinal: (data: string) => authentication(12, data),
+  ready: ready('I'),
+  key: message('K', Buffer.concat([int32(7), int32(8)])),
   error: (sqlState: string, text: string) => message('E', `SFATAL\0VFATAL\0C${sqlState}\0M${text}\0\0`),
 }
 

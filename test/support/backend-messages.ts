@@ -15,7 +15,7 @@ export const ready = (status: 'I' | 'T' | 'E'): Buffer => message('Z', status)
 export const copyInResponse = (binary = false): Buffer => message('G', copyFormat(binary))
 export const copyOutResponse = (binary = false): Buffer => message('H', copyFormat(binary))
 
-/** RowDescription of so many text columns. */
+/** RowDescription of `count` text columns. */
 export const columns = (count = 1): Buffer => {
   const column = Buffer.concat([
     Buffer.from('v\0'),
@@ -36,17 +36,25 @@ export const dataRow = (...values: readonly string[]): Buffer => {
 
 const int16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255])
 
-/** What a server says to a client that it trusts. */
+/** The answer to the startup message of a client that the server trusts. */
 export const welcome = (processId: number): Buffer[] => {
   const key = Buffer.alloc(8)
   key.writeInt32BE(processId)
   const parameters = { server_version: '15.0', client_encoding: 'UTF8', DateStyle: 'ISO, MDY' }
   return [
     message('R', Buffer.alloc(4)),
-    ...Object.entries(parameters).map(([name, value]) => message('S', `${name}\0${value}\0`)),
+    ...Object.entries(parameters).map(([name, value]) => parameterStatus(name, value)),
     message('K', key),
     ready('I'),
   ]
 }
 
 const copyFormat = (binary: boolean): Buffer => Buffer.from(binary ? [1, 0, 1, 0, 1] : [0, 0, 1, 0, 0])
+
+/** NotificationResponse. */
+export const notification = (channel: string, payload: string): Buffer =>
+  message('A', Buffer.concat([Buffer.from([0, 0, 0, 7]), Buffer.from(`${channel}\0${payload}\0`)]))
+
+/** ParameterStatus. */
+export const parameterStatus = (parameter: string, value: string): Buffer =>
+  message('S', `${parameter}\0${value}\0`)

@@ -1,27 +1,28 @@
-/** One message of the wire. `type` is its letter; `startup`, `ssl` and `cancel` for those that a client opens with. */
+/** One message of the wire. */
 export interface Frame {
+  /** The message's letter; `startup`, `ssl` or `cancel` for a message that opens a connection and has no letter. */
   readonly type: string
-  /** All of it, with its header. */
+  /** The whole message, header included. */
   readonly bytes: Buffer
-  /** What follows the header. */
+  /** The bytes after the header. */
   readonly body: Buffer
 }
 
 const OPENINGS: Readonly<Record<number, string>> = { 80877102: 'cancel', 80877103: 'ssl' }
 
-/** Whole messages out of what comes in pieces. One reader for one direction of one connection. */
+/** Makes whole messages of pieces of any size. One reader serves one direction of one connection. */
 export class FrameReader {
   #parts: Buffer[] = []
   #have = 0
   #isOpening: boolean
   #expectsByte = false
 
-  /** @param from `client`: begins with messages that have no type letter */
+  /** @param from `client`: the stream begins with messages that have no letter */
   constructor(from: 'client' | 'server') {
     this.#isOpening = from === 'client'
   }
 
-  /** The next byte is a server's answer to SSLRequest, which has no header: it comes as a frame of one byte. */
+  /** The next byte is the server's answer to SSLRequest. That answer has no header: it becomes a frame of one byte. */
   expectByte(): void {
     this.#expectsByte = true
   }

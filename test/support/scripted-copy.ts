@@ -16,14 +16,14 @@ import type { ServerEvent } from '../../src/shared/session/server-events.js'
 import { type CopyFormat, optionsOf, tableOf } from './copied-rows.js'
 import { type Load, ScriptedServer, type ScriptedServerOptions } from './scripted-server.js'
 
-/** Nothing may keep a copy between scripted servers longer than this, however loaded the machine. */
+/** The limit of time for a copy between scripted servers, also on a loaded machine. */
 const HANG_MS = 60_000
 
 export interface ScriptedCopy {
   readonly pool: WorkerPool
-  /** text, unless given. */
+  /** Default: text. */
   readonly format?: CopyFormat
-  /** Rows of the source's table; 20 unless given. */
+  /** Rows of the source's table. Default: 20. */
   readonly rows?: number
   readonly source?: ScriptedServerOptions
   /** The first target's. */
@@ -33,24 +33,24 @@ export interface ScriptedCopy {
   readonly receivers?: Pick<StatementReceiverOptions, 'rowCount'>
   readonly ring?: RingOptions
   readonly deadlines?: NonNullable<CopyManagerOptions['deadlines']>
-  /** isolate, unless given. */
+  /** Default: isolate. */
   readonly onFault?: 'abort' | 'isolate'
 }
 
-/** What one copy between scripted servers came to, after all is let go. */
+/** The result of one copy between scripted servers, after all connections are closed. */
 export interface ScriptedOutcome {
   readonly result: CopyResult | undefined
   readonly error: unknown
-  /** What became of each target, also when the copy failed. */
+  /** The outcome of each target, also when the copy failed. */
   readonly outcomes: readonly Outcome[]
   readonly notices: readonly ServerEvent[]
   readonly source: ScriptedServer
   readonly targets: readonly [ScriptedServer, ScriptedServer]
-  /** All that the source's table holds. */
+  /** The content of the source's table. */
   readonly whole: Buffer
 }
 
-/** One copy to two targets. Fails when it hangs, or leaves a connection open. */
+/** One copy to two targets. Fails when the copy hangs, or leaves a connection open. */
 export const runScripted = async (
   copy: ScriptedCopy,
   check: (outcome: ScriptedOutcome) => void,
@@ -83,7 +83,7 @@ export const runScripted = async (
   check({ result, error, outcomes: manager.outcomes, notices, source, targets, whole: Buffer.concat(table) })
 }
 
-/** What is visible on a target: nothing, or exactly the source's table, once. */
+/** Fails unless the target holds nothing, or exactly the source's table, once. */
 export const loadedOf = (target: ScriptedServer, whole: Buffer): 'nothing' | 'all' => {
   const [load, ...more] = target.loads as [Load?, ...Load[]]
   assert.equal(more.length, 0, 'loaded twice')
@@ -93,8 +93,7 @@ export const loadedOf = (target: ScriptedServer, whole: Buffer): 'nothing' | 'al
 }
 
 /**
- * Fails unless the producer's fault ended the copy: nothing is visible anywhere, and no target was told that the data
- * is complete.
+ * Fails unless the producer's fault ended the copy: no target has committed a row, and no target received CopyDone.
  * @returns the fault
  */
 export const producerFaultOf = ({ error, targets, whole }: ScriptedOutcome): ProducerFault => {
@@ -108,7 +107,7 @@ export const producerFaultOf = ({ error, targets, whole }: ScriptedOutcome): Pro
   return error.cause
 }
 
-/** Fails unless the copy ended well and both targets hold the whole table. */
+/** Fails unless the copy completed and both targets hold the whole table. */
 export const assertWhole = ({ result, error, targets, whole }: ScriptedOutcome): void => {
   assert.equal(error, undefined, (error as Error | undefined)?.message)
   for (const { state } of result?.receivers ?? []) assert.equal(state, 'committed')

@@ -1,26 +1,25 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server as Listener } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from '../../scripts/postgres/connection.js'
+import { type Listener, listen } from './listener.js'
 import { type ClientMessage, ScriptedSession } from './scripted-session.js'
 
-const LET_GO_MS = 10_000
+const CLOSED_MS = 10_000
 
 type Answer = readonly Uint8Array[]
 
 /**
- * What to answer to a message. `byItself()` gives what a server would answer, and does it: without that call a COMMIT
- * commits nothing. An empty answer is silence; `session.cut()` ends the connection; a promise holds back all that
- * follows on this connection.
+ * The answer to a message. `usual()` does what a server does and returns the server's answer: without that call a COMMIT
+ * commits nothing. An empty answer is silence; `session.cut()` ends the connection; a promise keeps back all later
+ * answers on this connection.
  */
 export type Script = (
   got: ClientMessage,
-  byItself: () => Answer,
+  usual: () => Answer,
   session: ScriptedSession,
 ) => Answer | Promise<Answer>
 
-/** Where a connection is to be cut: behind so many bytes that the server received, or sent. */
+/** The place of a cut: after the first `bytes` bytes that the server received, or sent. */
 export interface Cut {
   readonly after: 'received' | 'sent'
   readonly bytes: number
@@ -29,16 +28,16 @@ export interface Cut {
 }
 
 export interface ScriptedServerOptions {
-  /** What `COPY … TO STDOUT` gives: a CopyData each. */
+  /** The rows of `COPY … TO STDOUT`: one CopyData each. */
   readonly rows?: readonly Uint8Array[]
-  /** What the tag of that COPY says; as many as there are rows unless given. */
+  /** The number in the tag of that COPY. Default: the number of rows. */
   readonly count?: number
   readonly script?: Script
   /** Cuts the first connection. */
   readonly cut?: Cut
 }
 
-/** One COPY FROM that was committed. */
+/** One committed COPY FROM. */
 export interface Load {
   readonly statement: string
   readonly payload: Buffer
@@ -46,18 +45,19 @@ export interface Load {
 }
 
 /**
- * A PostgreSQL server of a few lines, in the test's own process: it trusts everybody, has transactions, gives the same
- * rows to every COPY TO and keeps what COPY FROM brought. What a real server cannot be made to say, a script can.
+ * A PostgreSQL server of a few lines, in the test's own process. The server trusts every client, has transactions, sends
+ * the same rows to every COPY TO and keeps the payload of every COPY FROM. A script changes any answer, also to one that
+ * a real server never sends.
  */
 export class ScriptedServer {
   readonly connection: Connection
-  /** In the order they came, cancel requests and those that are over included. */
+  /** In the order in which they came; with cancel requests and closed connections. */
   readonly sessions: ScriptedSession[] = []
-  /** What became visible: COPY FROM whose COMMIT was done. */
+  /** Each COPY FROM that is committed. */
   readonly loads: Load[] = []
-  /** What tells it from other servers. */
+  /** The identifier of this server's cluster. */
   readonly cluster: string
-  /** What became of transactions that had an id, by that id. */
+  /** The status of each transaction that has an id, by that id. */
   readonly transactions = new Map<string, 'in progress' | 'committed' | 'aborted'>()
   readonly options: ScriptedServerOptions
   readonly #listener: Listener
@@ -65,36 +65,37 @@ export class ScriptedServer {
   private constructor(listener: Listener, options: ScriptedServerOptions) {
     this.#listener = listener
     this.options = options
-    const { port } = listener.address() as AddressInfo
+    const { port } = listener
     this.cluster = `scripted ${port}`
     this.connection = { host: '127.0.0.1', port, user: 'scripted', database: 'scripted' }
-    listener.on('connection', (socket) => {
-      this.sessions.push(new ScriptedSession(this, this.sessions.length, socket))
-    })
   }
 
   static async start(options: ScriptedServerOptions = {}): Promise<ScriptedServer> {
-    const listener = createServer({ noDelay: true, allowHalfOpen: true })
-    listener.listen(0, '127.0.0.1')
-    await once(listener, 'listening')
-    return new ScriptedServer(listener, options)
+    const listener = await listen(
+      (client, number) => {
+        server.sessions.push(new ScriptedSession(server, number, client, listener.fail))
+      },
+      { allowHalfOpen: true },
+    )
+    const server = new ScriptedServer(listener, options)
+    return server
   }
 
-  /** Rows that became visible. */
+  /** Committed rows. */
   get rows(): number {
     return this.loads.reduce((sum, load) => sum + load.rows, 0)
   }
 
-  /** The connection that did the work: the first one that is no cancel request. */
+  /** The first connection that is no cancel request. */
   get first(): ScriptedSession {
     const found = this.sessions.find(({ isCancel }) => !isCancel)
     assert.ok(found !== undefined, 'nobody has connected')
     return found
   }
 
-  /** Fails unless all clients have closed their connections within a few seconds. */
+  /** Fails where a client has a connection open after ten seconds. */
   async assertNoConnections(): Promise<void> {
-    const until = performance.now() + LET_GO_MS
+    const until = performance.now() + CLOSED_MS
     for (;;) {
       const open = this.sessions.filter(({ isClosed }) => !isClosed)
       if (open.length === 0) return
@@ -105,9 +106,7 @@ export class ScriptedServer {
 
   async close(): Promise<void> {
     for (const session of this.sessions) session.cut('reset')
-    const closed = once(this.#listener, 'close')
-    this.#listener.close()
-    await closed
+    await this.#listener.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -14,29 +14,31 @@ import { type Frame, FrameReader } from './frames.js'
 import type { Cut, Load, ScriptedServer } from './scripted-server.js'
 import { copyData, copyDone, message } from './wire.js'
 
-/** A message of the client's. `sql`: what it runs, of a Query and of an Execute. */
+/** A message from the client. */
 export interface ClientMessage extends Frame {
+  /** The statement that a Query or an Execute runs. */
   readonly sql?: string
 }
 
 const FIRST_TRANSACTION = 700
 
-/** One connection to a scripted server: what came in, and what is answered. */
+/** One connection to a scripted server: keeps what the client sent, and answers. */
 export class ScriptedSession {
   readonly number: number
-  /** Statements that were run, in their order. */
+  /** Statements that ran, in their order. */
   readonly statements: string[] = []
   /** Bytes on the wire so far. */
   received = 0
   sent = 0
-  /** Payload of the COPY FROM under way or done last. */
+  /** Payload of the COPY FROM that runs, or of the last one. */
   payload: Buffer[] = []
-  /** The client's reason to give the COPY FROM up. */
+  /** The client's reason in CopyFail. */
   copyFail: string | undefined
   isCancel = false
   isClosed = false
   readonly #server: ScriptedServer
   readonly #socket: Socket
+  readonly #report: (error: unknown) => void
   readonly #reader = new FrameReader('client')
   readonly #cut: Cut | undefined
   readonly #queue: Frame[] = []
@@ -46,20 +48,21 @@ export class ScriptedSession {
   #prepared = ''
   /** The COPY FROM that takes data. */
   #copying: string | undefined
-  /** An extended query failed: nothing is done before its Sync. */
+  /** An extended query failed: the session does nothing before the Sync. */
   #isSkipping = false
-  /** A COPY TO was cut short by a script: a cancel request ends it. */
+  /** A script sent only a part of a COPY TO: a cancel request ends that COPY. */
   #isSending = false
   #pending: Load[] = []
 
-  constructor(server: ScriptedServer, number: number, socket: Socket) {
+  /** @param report takes an error of the script */
+  constructor(server: ScriptedServer, number: number, socket: Socket, report: (error: unknown) => void) {
     this.#server = server
     this.number = number
     this.#socket = socket
+    this.#report = report
     this.#cut = number === 0 ? server.options.cut : undefined
     socket.on('data', (bytes) => this.#take(bytes))
     socket.on('end', () => socket.end())
-    socket.on('error', () => socket.destroy())
     socket.on('close', () => {
       this.isClosed = true
       this.#rollback()
@@ -67,7 +70,7 @@ export class ScriptedSession {
     if (this.#cut?.bytes === 0) this.cut(this.#cut.how)
   }
 
-  /** Types of the messages that came, one after another, such as `startup Q Q d c Q`. */
+  /** Types of the messages in the order in which they came, e.g. `startup Q Q d c Q`. */
   get trace(): string {
     return this.#types.join(' ')
   }
@@ -98,7 +101,7 @@ export class ScriptedSession {
     if (this.#socket.writable) this.#socket.write(rest, () => this.cut(cut.how))
   }
 
-  /** Ends the connection, with a FIN or a RST; nothing that comes is looked at any more. */
+  /** Ends the connection, with a FIN or a RST, and ignores what still comes. */
   cut(how: 'end' | 'reset'): void {
     if (this.isClosed) return
     this.#queue.length = 0
@@ -116,8 +119,11 @@ export class ScriptedSession {
     const taken = isLast ? bytes.subarray(0, cut.bytes - this.received) : bytes
     this.received += taken.length
     this.#queue.push(...this.#reader.take(taken))
-    // what the last bytes asked for is done, and never answered
-    this.#work(isLast)
+    // the session does what the last bytes asked for, and never answers
+    this.#work(isLast).catch((error) => {
+      this.cut('reset')
+      this.#report(error)
+    })
     if (isLast) this.cut(cut.how)
   }
 
@@ -127,8 +133,8 @@ export class ScriptedSession {
     for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) {
       this.#types.push(frame.type)
       const { script } = this.#server.options
-      const byItself = (): readonly Uint8Array[] => this.#answer(frame as Frame)
-      const answer = script?.(this.#described(frame), byItself, this) ?? byItself()
+      const usual = (): readonly Uint8Array[] => this.#answer(frame as Frame)
+      const answer = script?.(this.#described(frame), usual, this) ?? usual()
       const messages = answer instanceof Promise ? await answer : answer
       if (!isMute) this.send(...messages)
     }
@@ -168,7 +174,7 @@ export class ScriptedSession {
       case 'D':
         return [/^\s*(select|show)/i.test(this.#prepared) ? columns() : message('n')]
       case 'E':
-        // its rows were described by an answer to Describe, if at all
+        // the answer to Describe described the rows
         return this.#run(this.#prepared).filter((bytes) => bytes[0] !== 'T'.charCodeAt(0))
       case 'S':
         this.#isSkipping = false
@@ -228,14 +234,14 @@ export class ScriptedSession {
       transactions.set(this.transaction, 'in progress')
       values.push(this.transaction)
     }
-    // and its timeline, how far its log has come, when it was started, its clock, and since when it counts
+    // after the cluster: timeline, position in the log, start time, clock, and the time since which statistics count
     if (/pg_control_system/i.test(sql)) values.push(cluster, '000000010000000000000001', '0/1', '1', '2', '1')
     return values.length > 0 ? values : ['']
   }
 
   #loaded(): readonly Uint8Array[] {
     const statement = this.#copying
-    // behind an error the server ignores what was on its way
+    // after an error the server ignores what was on its way
     if (statement === undefined) return []
     this.#copying = undefined
     const payload = Buffer.concat(this.payload)
@@ -271,7 +277,7 @@ export class ScriptedSession {
     return [errorResponse(sqlState, text)]
   }
 
-  /** A cancel request names this connection: a COPY TO that a script did not end ends now. */
+  /** A cancel request names this connection: ends a COPY TO that a script did not end. */
   cancel(): void {
     if (!this.#isSending) return
     this.#isSending = false

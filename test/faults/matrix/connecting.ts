@@ -1,12 +1,11 @@
 // Receivers that do not come to the copy: rows 1 to 5.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { freePort } from '../../../scripts/postgres/port.js'
 import type { StatementReceiver } from '../../../src/index.js'
 import { type AuthScript, say, startAuthServer } from '../../support/auth-server.js'
 import { certificatePath } from '../../support/certificates.js'
-import { startFrameProxy } from '../../support/frame-proxy.js'
+import { silentServer } from '../../support/listener.js'
+import { relay } from '../../support/relay.js'
 import { CANARY, type Cause, into, type Place, type Row } from './stage.js'
 
 const row1: Row = {
@@ -43,21 +42,10 @@ const silentBehind = (what: string, answer: string, more: object = {}): Cause =>
   what,
   options: LATE,
   stage: async (place) => {
-    const listener = createServer((client) => {
-      client.on('error', () => undefined)
-      client.once('data', () => answer !== '' && client.write(answer))
-      client.resume()
-    })
-    listener.listen(0, '127.0.0.1')
-    await once(listener, 'listening')
-    const { port } = listener.address() as AddressInfo
-    return {
-      receiver: near(place, port, more),
-      undo: async () => {
-        listener.close()
-        await once(listener, 'close')
-      },
-    }
+    const server = await silentServer((client) =>
+      client.once('data', () => answer !== '' && client.write(answer)),
+    )
+    return { receiver: near(place, server.port, more), undo: () => server.close() }
   },
   expected: SILENT,
 })
@@ -68,7 +56,7 @@ const silentAt = (what: string, type: string, nth = 1): Cause => ({
   options: LATE,
   stage: async (place) => {
     let seen = 0
-    const proxy = await startFrameProxy(place.server, (frame) => {
+    const proxy = await relay(place.server, (frame) => {
       if (frame.direction === 'to-client' && frame.type === type && ++seen === nth)
         return { do: 'hold', until: new Promise(() => undefined) }
       return undefined

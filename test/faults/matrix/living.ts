@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { setFlagsFromString } from 'node:v8'
 import type { Server } from '../../../scripts/postgres/server.js'
 import { CallReceiver, type CopyManager } from '../../../src/index.js'
-import { notification, parameterStatus, startProxy } from '../../support/proxy.js'
+import { notification, parameterStatus } from '../../support/backend-messages.js'
+import { relay } from '../../support/relay.js'
 import { copyBackend, goOn, terminateCopy } from '../../support/story.js'
 import { startThrottled } from '../../support/throttle.js'
 import { type Cause, into, ROWS, type Row } from './stage.js'
@@ -179,7 +180,7 @@ const heardOf = new Map<CopyManager, string[]>()
 const saying = (what: string, event: 'notification' | 'parameter', bytes: Buffer): Cause => ({
   what,
   stage: async (place) => {
-    const proxy = await startProxy(place.server, () => (piece) => [piece])
+    const proxy = await relay(place.server)
     const { port } = proxy.connection
     return {
       receiver: into(place, { connection: { ...place.connection, port } }),

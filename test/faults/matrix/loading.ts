@@ -1,8 +1,8 @@
 // Receivers whose data, count or COMMIT goes wrong: rows 11 to 17.
 
-import { type PassingFrame, startFrameProxy, type Treatment } from '../../support/frame-proxy.js'
-import { cutInsteadOf, startProxy } from '../../support/proxy.js'
+import { relay } from '../../support/relay.js'
 import { makeSmallDisk } from '../../support/small-disk.js'
+import { cutInsteadOf, type PassingFrame, type Treatment } from '../../support/treatments.js'
 import { message } from '../../support/wire.js'
 import { type Cause, into, ROWS, type Row } from './stage.js'
 
@@ -12,7 +12,7 @@ const lost = (what: string, at: number): Cause => ({
   heals: true,
   stage: async (place) => {
     let slices = 0
-    const proxy = await startFrameProxy(place.server, ({ direction, type }) => {
+    const proxy = await relay(place.server, ({ direction, type }) => {
       if (direction === 'to-server' && type === 'd') slices += 1
       return slices === 3 && type === 'd' ? { do: 'cut', at, how: 'reset' } : undefined
     })
@@ -104,7 +104,7 @@ const atCommit =
   (treatment: (frame: PassingFrame) => Treatment): Cause['stage'] =>
   async (place) => {
     let commits = 0
-    const proxy = await startFrameProxy(place.server, (frame) => {
+    const proxy = await relay(place.server, (frame) => {
       const isCommit = frame.type === 'Q' && frame.body.toString() === 'COMMIT\0'
       return isCommit && commits++ === 0 ? treatment(frame) : undefined
     })
@@ -157,7 +157,7 @@ const row15: Row = {
     {
       what: 'a line that ends the data before its end',
       stage: async (place) => {
-        const proxy = await startFrameProxy(place.server, ({ type, connection, direction }) =>
+        const proxy = await relay(place.server, ({ type, connection, direction }) =>
           connection === 0 && direction === 'to-server' && type === 'd'
             ? { do: 'replace', bytes: message('d', '\\.\n') }
             : undefined,
@@ -176,7 +176,7 @@ const row15: Row = {
 const cut =
   (tag: string): Cause['stage'] =>
   async (place) => {
-    const proxy = await startProxy(place.server, cutInsteadOf(tag))
+    const proxy = await relay(place.server, cutInsteadOf(tag))
     return {
       receiver: into(place, { connection: { ...place.connection, port: proxy.connection.port } }),
       undo: () => proxy.close(),

@@ -1,7 +1,7 @@
 // What the wire itself tells of a copy, by proxies in front of its source and of receivers that nothing befalls.
 import assert from 'node:assert/strict'
 import type { Server } from '../../../scripts/postgres/server.js'
-import { type FrameProxy, startFrameProxy } from '../../support/frame-proxy.js'
+import { type Relay, relay } from '../../support/relay.js'
 
 /** One connection to a receiver's server. */
 interface Line {
@@ -26,12 +26,12 @@ export interface OrderWatch {
 const isCopyEnd = (body: Buffer): boolean => body.toString('latin1').startsWith('COPY ')
 
 export const watchOrder = async (source: Server): Promise<OrderWatch> => {
-  const proxies: FrameProxy[] = []
+  const proxies: Relay[] = []
   const lines: Line[] = []
   const wrong: string[] = []
   let isComplete = false
   let hasEnded = false
-  const first = await startFrameProxy(source, ({ direction, type, body }) => {
+  const first = await relay(source, ({ direction, type, body }) => {
     if (direction === 'to-client' && type === 'C' && isCopyEnd(body)) isComplete = true
     if (direction === 'to-client' && type === 'Z' && isComplete) hasEnded = true
     return undefined
@@ -41,7 +41,7 @@ export const watchOrder = async (source: Server): Promise<OrderWatch> => {
     source: first.connection,
     async target(server) {
       const own: Line[] = []
-      const proxy = await startFrameProxy(server, ({ connection, direction, type, bytes }) => {
+      const proxy = await relay(server, ({ connection, direction, type, bytes }) => {
         const line = own[connection] ?? { copies: false, lastUp: '', lastDown: '' }
         if (own[connection] === undefined) lines.push(line)
         own[connection] = line

@@ -1,7 +1,7 @@
 // Sources that fail: rows 6 to 10.
 import type { Server } from '../../../scripts/postgres/server.js'
 import { StatementProducer } from '../../../src/index.js'
-import { startFrameProxy } from '../../support/frame-proxy.js'
+import { relay } from '../../support/relay.js'
 import { CANARY, type SourceRow } from './stage.js'
 
 // a function in FROM would be run to its end before the first row
@@ -28,7 +28,7 @@ export const sourceRows = (source: Server): readonly SourceRow[] => {
       const begun = new Promise<void>((resolve) => {
         begin = resolve
       })
-      const proxy = await startFrameProxy(source, ({ type }) => {
+      const proxy = await relay(source, ({ type }) => {
         if (type === 'd') rows += 1
         // a reset overtakes what is on its way: nobody would have had a row
         if (type === 'd' && rows === 1000) return { do: 'hold', until: begun }

@@ -7,7 +7,7 @@ import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { startFleet } from '../support/fleet.js'
-import { ended, run, start } from './command.js'
+import { ended, run, runProcess, start } from './command.js'
 
 const hasZstd = 'createZstdCompress' in zlib
 const fleet = await startFleet(1)
@@ -79,7 +79,7 @@ test('gzip is known by its content, standard input is a file, and --header has t
   assert.ok(text.subarray(0, 11).equals(Buffer.from('id,what,at\n')))
   for (const input of [text, zlib.gzipSync(text)]) {
     const args = ['copy', '--file', '-', '--to', `${target}#events`, '--truncate', '--header']
-    const { status, stderr } = await run(args, { input })
+    const { status, stderr } = await runProcess(args, { input })
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
     await fleet.assertEqual('events')
   }
@@ -139,7 +139,7 @@ test('a folder that is not there is the fault of that target alone; a special fi
 })
 
 test('file:- is standard output: then the summary is on stderr', async () => {
-  const { status, stdout, stderr } = await run([
+  const { status, stdout, stderr } = await runProcess([
     'copy',
     '--from',
     from,
@@ -150,7 +150,7 @@ test('file:- is standard output: then the summary is on stderr', async () => {
   ])
   assert.deepEqual({ status, stdout }, { status: 0, stdout: '1\t2\n' })
   assert.match(stderr, /^1 row, 4 B in /)
-  const both = await run(['copy', '--from', from, '--query', 'SELECT 1', '--to', 'file:-', '--json'])
+  const both = await runProcess(['copy', '--from', from, '--query', 'SELECT 1', '--to', 'file:-', '--json'])
   assert.equal(both.status, 2)
   assert.match(both.stderr, /--json and --to file:- both print on standard output/)
 })

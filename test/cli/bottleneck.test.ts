@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BottleneckDetector, holderText } from '../../src/cli/progress/bottleneck.js'
 import { Rates } from '../../src/cli/progress/rates.js'
 import type { CopyStats, ReceiverState } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
+import { story } from '../support/story.js'
 import { ended, start } from './command.js'
 
 const MIB = 1024 * 1024
@@ -54,7 +55,7 @@ const heldBackBy = async (...to: string[]): Promise<Progress['heldBackBy']> => {
 
 const nameOf = (url: string): string => new URL(url).host + new URL(url).pathname
 
-test('a target whose server is slow holds the others back: its server', async () => {
+story('a target whose server is slow holds the others back: its server', async () => {
   await fleet.targets[0]?.query(`CREATE FUNCTION doze() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$;
     CREATE TRIGGER doze BEFORE INSERT ON wide FOR EACH ROW EXECUTE FUNCTION doze()`)
@@ -66,7 +67,7 @@ test('a target whose server is slow holds the others back: its server', async ()
   }
 })
 
-test('a target behind a slow line holds the others back: its network', async () => {
+story('a target behind a slow line holds the others back: its network', async () => {
   const sockets = new Set<Socket>()
   const { hostname: host, port } = new URL(first)
   const line = createServer((client) => {
@@ -118,7 +119,7 @@ const lookedAt = (stats: CopyStats): string => {
   return holder === undefined ? 'nobody' : holderText(holder, stats.receivers.length)
 }
 
-test('who holds the others back is told by how full the ring is for whom', () => {
+story('who holds the others back is told by how full the ring is for whom', () => {
   assert.match(lookedAt(statsOf(['a', 0], ['b', 1])), /waits for (the source|copyman itself)/)
   assert.equal(lookedAt(statsOf(['a', 30], ['b', 1])), 'waits for a')
   assert.equal(lookedAt(statsOf(['a', 30], ['b', 29])), 'waits for the targets')
@@ -127,13 +128,13 @@ test('who holds the others back is told by how full the ring is for whom', () =>
   assert.equal(lookedAt(statsOf(['a', 0, 'committed'])), 'nobody')
 })
 
-test('one look that is out of line changes nothing', () => {
+story('one look that is out of line changes nothing', () => {
   const watch = new BottleneckDetector()
   for (let i = 0; i < 20; i++) watch.look(statsOf(['a', 31], ['b', 0]))
   assert.deepEqual(watch.look(statsOf(['a', 0], ['b', 31])), { kind: 'target', names: ['a'] })
 })
 
-test('rates are those of the last seconds, and begin anew with a pass', () => {
+story('rates are those of the last seconds, and begin anew with a pass', () => {
   const rates = new Rates()
   const at = (now: number, bytes: number): number =>
     rates.of('a', { bytes, messages: 0, share: 0 }, now).bytes

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { HostReply, HostRequest } from './command-host.js'
+import type { HostReply, HostRequest } from './fixtures/command-host.js'
 
 const ENTRY = new URL('../../src/cli/copyman.js', import.meta.url)
 export const COPYMAN = fileURLToPath(ENTRY)
@@ -59,7 +59,10 @@ let busy: Promise<unknown> = Promise.resolve()
 
 /** A process that stays, and ends with this one. */
 const startHost = (): ChildProcess => {
-  const child = fork(new URL('./command-host.js', import.meta.url), { env: quietEnv(), execArgv: [] })
+  const child = fork(new URL('./fixtures/command-host.js', import.meta.url), {
+    env: quietEnv(),
+    execArgv: [],
+  })
   child.unref()
   child.channel?.unref()
   return child

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, test } from 'node:test'
+import { afterEach, beforeEach } from 'node:test'
 import pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
@@ -12,9 +12,8 @@ import {
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { cutInsteadOf, startProxy } from '../support/proxy.js'
-import { countRemains } from '../support/remains.js'
 import { soon } from '../support/soon.js'
-import { faultOf, iterate, once, terminateCopy, until } from '../support/story.js'
+import { faultOf, iterate, once, story, terminateCopy, until } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const { source } = fleet
@@ -25,7 +24,7 @@ const SMALL = { slots: 2, slotBytes: 4096 }
 
 await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
 await source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 20000) AS i`)
-beforeEach(() => Promise.all(fleet.targets.map((server) => server.query('TRUNCATE t'))))
+beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 const pools: pg.Pool[] = []
 const lost: Error[] = []
@@ -60,33 +59,34 @@ const assertUntouched = async (pool: pg.Pool): Promise<void> => {
 
 const STYLE = { options: '-c IntervalStyle=iso_8601' }
 
-test('a pool at each end: a client is borrowed, its transaction is ours, and it comes back as it was', async () => {
-  const remains = countRemains()
-  const [from, to] = [poolOf(source, STYLE), poolOf(target, STYLE)]
-  const before = await to.query('SELECT pg_backend_pid() AS pid')
-  const { rows, receivers } = await copy({
-    from: { client: from, statement: OUT },
-    to: [
-      { client: to, statement: IN, before: ['TRUNCATE t'] },
-      { connection: other.connection, statement: IN },
-    ],
-  })
-  assert.equal(rows, 20_000)
-  assert.deepEqual(
-    receivers.map(({ state }) => state),
-    ['committed', 'committed'],
-  )
-  await fleet.assertEqual('t')
-  await assertUntouched(from)
-  await assertUntouched(to)
-  const after = await to.query('SELECT pg_backend_pid() AS pid')
-  assert.deepEqual(after.rows, before.rows)
-  assert.deepEqual([from.totalCount, to.totalCount], [1, 1])
-  await Promise.all(pools.splice(0).map((pool) => pool.end()))
-  await remains.assertNoneLeft()
-})
+story(
+  'a pool at each end: a client is borrowed, its transaction is ours, and it comes back as it was',
+  async () => {
+    const [from, to] = [poolOf(source, STYLE), poolOf(target, STYLE)]
+    const before = await to.query('SELECT pg_backend_pid() AS pid')
+    const { rows, receivers } = await copy({
+      from: { client: from, statement: OUT },
+      to: [
+        { client: to, statement: IN, before: ['TRUNCATE t'] },
+        { connection: other.connection, statement: IN },
+      ],
+    })
+    assert.equal(rows, 20_000)
+    assert.deepEqual(
+      receivers.map(({ state }) => state),
+      ['committed', 'committed'],
+    )
+    await fleet.assertEqual('t')
+    await assertUntouched(from)
+    await assertUntouched(to)
+    const after = await to.query('SELECT pg_backend_pid() AS pid')
+    assert.deepEqual(after.rows, before.rows)
+    assert.deepEqual([from.totalCount, to.totalCount], [1, 1])
+    await Promise.all(pools.splice(0).map((pool) => pool.end()))
+  },
+)
 
-test('session settings reach the transaction on a client of the pool', async () => {
+story('session settings reach the transaction on a client of the pool', async () => {
   const said: string[] = []
   const show = "DO $$ BEGIN RAISE NOTICE '%', current_setting('work_mem'); END $$"
   const receiver = { client: poolOf(target), statement: IN, before: [show] }
@@ -103,7 +103,7 @@ test('session settings reach the transaction on a client of the pool', async () 
   assert.deepEqual(said, ['7MB', '9MB'])
 })
 
-test('nothing is loaded by a pool when another target fails, and its client is of use again', async () => {
+story('nothing is loaded by a pool when another target fails, and its client is of use again', async () => {
   const pool = poolOf(target, STYLE)
   await assert.rejects(
     copy({
@@ -120,7 +120,7 @@ test('nothing is loaded by a pool when another target fails, and its client is o
   assert.equal(pool.totalCount, 1)
 })
 
-test('a client that fails is dropped, or reconciled from the start with another of the pool', async () => {
+story('a client that fails is dropped, or reconciled from the start with another of the pool', async () => {
   for (const isReconciled of [false, true]) {
     const pool = poolOf(target, STYLE)
     const receivers: Receiver[] = [
@@ -158,7 +158,7 @@ test('a client that fails is dropped, or reconciled from the start with another 
   }
 })
 
-test('a pool without a free client is a fault in deadlines.connect, and keeps none waiting', async () => {
+story('a pool without a free client is a fault in deadlines.connect, and keeps none waiting', async () => {
   const pool = poolOf(target, { max: 1 })
   const held = await pool.connect()
   const { receivers } = await copy({
@@ -188,22 +188,25 @@ for (const [which, before] of [
   ['', undefined],
   [', also where its server sends no warning', 'SET client_min_messages = error'],
 ] as const)
-  test(`a client that somebody released in a transaction is refused, and clean afterwards${which}`, async () => {
-    const pool = poolOf(target, { ...STYLE, max: 1 })
-    const client = await pool.connect()
-    if (before !== undefined) await client.query(before)
-    await client.query('BEGIN; INSERT INTO t VALUES (0)')
-    client.release()
-    const copying = copy({
-      from: { connection: source.connection, statement: OUT },
-      to: [{ client: pool, statement: IN }],
-    })
-    await assert.rejects(copying, /in a transaction already: somebody released it/)
-    await fleet.assertEmpty('t')
-    await assertUntouched(pool)
-  })
+  story(
+    `a client that somebody released in a transaction is refused, and clean afterwards${which}`,
+    async () => {
+      const pool = poolOf(target, { ...STYLE, max: 1 })
+      const client = await pool.connect()
+      if (before !== undefined) await client.query(before)
+      await client.query('BEGIN; INSERT INTO t VALUES (0)')
+      client.release()
+      const copying = copy({
+        from: { connection: source.connection, statement: OUT },
+        to: [{ client: pool, statement: IN }],
+      })
+      await assert.rejects(copying, /in a transaction already: somebody released it/)
+      await fleet.assertEmpty('t')
+      await assertUntouched(pool)
+    },
+  )
 
-test('an abort ends the wait for a lock, and for a client, and gives the client back', async () => {
+story('an abort ends the wait for a lock, and for a client, and gives the client back', async () => {
   const pool = poolOf(target, { ...STYLE, max: 1 })
   const locker = await target.client()
   try {
@@ -231,27 +234,30 @@ test('an abort ends the wait for a lock, and for a client, and gives the client 
   await assertUntouched(pool)
 })
 
-test('a COMMIT whose answer is lost leaves the target in doubt, and its client does not go back', async () => {
-  const proxy = await startProxy(target, cutInsteadOf('COMMIT'))
-  const pool = poolOf(target, proxy.connection)
-  try {
-    const { receivers } = await copy({
-      from: { connection: source.connection, statement: OUT },
-      to: [
-        { client: pool, statement: IN },
-        { connection: other.connection, statement: IN },
-      ],
-      onFault: 'isolate',
-    })
-    assert.deepEqual(
-      receivers.map(({ state }) => state),
-      ['in-doubt', 'committed'],
-    )
-    assert.equal(receivers[0]?.fault?.phase, 'commit')
-    // it was
-    await fleet.assertEqual('t')
-    await until(() => pool.totalCount === 0, 'the pool forgot the client')
-  } finally {
-    await proxy.close()
-  }
-})
+story(
+  'a COMMIT whose answer is lost leaves the target in doubt, and its client does not go back',
+  async () => {
+    const proxy = await startProxy(target, cutInsteadOf('COMMIT'))
+    const pool = poolOf(target, proxy.connection)
+    try {
+      const { receivers } = await copy({
+        from: { connection: source.connection, statement: OUT },
+        to: [
+          { client: pool, statement: IN },
+          { connection: other.connection, statement: IN },
+        ],
+        onFault: 'isolate',
+      })
+      assert.deepEqual(
+        receivers.map(({ state }) => state),
+        ['in-doubt', 'committed'],
+      )
+      assert.equal(receivers[0]?.fault?.phase, 'commit')
+      // it was
+      await fleet.assertEqual('t')
+      await until(() => pool.totalCount === 0, 'the pool forgot the client')
+    } finally {
+      await proxy.close()
+    }
+  },
+)

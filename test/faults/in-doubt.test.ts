@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
+import { beforeEach } from 'node:test'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { startServers } from '../../scripts/postgres/servers.js'
@@ -21,15 +21,16 @@ import {
   swallowTheAnswer,
 } from '../support/commit-proxy.js'
 import { startFleet } from '../support/fleet.js'
-import { countRemains } from '../support/remains.js'
 import {
   assertRows,
   assertSame,
+  assertStates,
   faultOf,
   fromTable,
   inTime,
   intoTable,
   iterate,
+  story,
   until,
 } from '../support/story.js'
 
@@ -40,7 +41,7 @@ const ROWS = 5000
 
 await fleet.everywhere('CREATE TABLE t (i int, s text)')
 await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
+beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 interface Setting {
   readonly manager: CopyManager
@@ -56,7 +57,6 @@ const losing = async (
   options: CopyManagerOptions = {},
   more: Parameters<typeof intoTable>[2] = {},
 ): Promise<void> => {
-  const remains = countRemains()
   const proxy = await startCommitProxy(first, atCommit)
   try {
     const lost = intoTable(first, 't', { connection: proxy.connection, ...more })
@@ -66,8 +66,6 @@ const losing = async (
   } finally {
     await proxy.close()
   }
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
 }
 
 const statesOf = (manager: CopyManager): string[] => manager.outcomes.map(({ state }) => state)
@@ -96,7 +94,7 @@ for (const [how, options, onFault] of [
   ["under 'isolate'", {}, 'isolate'],
   ["under 'each'", { atomicity: 'each' }, 'abort'],
 ] as const) {
-  test(`row 17: a COMMIT whose answer is cut off was done, and counts as done, ${how}`, async () => {
+  story(`row 17: a COMMIT whose answer is cut off was done, and counts as done, ${how}`, async () => {
     await losing(
       cutTheAnswer,
       async ({ manager }) => {
@@ -111,27 +109,30 @@ for (const [how, options, onFault] of [
   })
 }
 
-test('row 17: a COMMIT that never reached its server is rolled back, and its receiver is loaded from the start, once', async () => {
-  await losing(cutTheRequest, async ({ manager, lost }) => {
-    const { faults } = await inTime(
-      iterate(manager, {
-        fault: async (fault) => {
-          const error = faultOf(fault, first.name)
-          assert.deepEqual([error.code, error.phase], ['COPY_CONNECTION_LOST', 'commit'])
-          assert.match(error.message, /COMMIT was lost and the server rolled back/)
-          await manager.reconcile(lost, { from: 'start' })
-        },
-      }),
-      'the copy',
-    )
-    assert.equal(faults.length, 1)
-    assertCommitted(manager, [2, 1, 1])
-    assert.deepEqual(manager.warnings, [])
-  })
-  await assertSame(fleet.all, 't')
-})
+story(
+  'row 17: a COMMIT that never reached its server is rolled back, and its receiver is loaded from the start, once',
+  async () => {
+    await losing(cutTheRequest, async ({ manager, lost }) => {
+      const { faults } = await inTime(
+        iterate(manager, {
+          fault: async (fault) => {
+            const error = faultOf(fault, first.name)
+            assert.deepEqual([error.code, error.phase], ['COPY_CONNECTION_LOST', 'commit'])
+            assert.match(error.message, /COMMIT was lost and the server rolled back/)
+            await manager.reconcile(lost, { from: 'start' })
+          },
+        }),
+        'the copy',
+      )
+      assert.equal(faults.length, 1)
+      assertCommitted(manager, [2, 1, 1])
+      assert.deepEqual(manager.warnings, [])
+    })
+    await assertSame(fleet.all, 't')
+  },
+)
 
-test('row 17: with retry, a COMMIT that never reached its server is made good by itself', async () => {
+story('row 17: with retry, a COMMIT that never reached its server is made good by itself', async () => {
   await losing(cutTheRequest, async ({ manager }) => {
     const result = await inTime(manager.run({ retry: { times: 1, backoff: 0 } }), 'the copy')
     assert.deepEqual(
@@ -146,16 +147,19 @@ test('row 17: with retry, a COMMIT that never reached its server is made good by
   await assertSame(fleet.all, 't')
 })
 
-test("row 17: under 'abort' a COMMIT that never reached its server is the last one that is sent", async () => {
-  await losing(cutTheRequest, async ({ manager }) => {
-    const error = await inTime(failure(manager.run()), 'the copy')
-    assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
-    assert.equal(faultOf(error.cause, first.name).code, 'COPY_CONNECTION_LOST')
-    assert.deepEqual(error.committed, [])
-    assert.deepEqual(statesOf(manager), ['rolled-back', 'rolled-back', 'rolled-back'])
-  })
-  await fleet.assertEmpty('t')
-})
+story(
+  "row 17: under 'abort' a COMMIT that never reached its server is the last one that is sent",
+  async () => {
+    await losing(cutTheRequest, async ({ manager }) => {
+      const error = await inTime(failure(manager.run()), 'the copy')
+      assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+      assert.equal(faultOf(error.cause, first.name).code, 'COPY_CONNECTION_LOST')
+      assert.deepEqual(error.committed, [])
+      assertStates(manager, 'rolled-back', 'rolled-back', 'rolled-back')
+    })
+    await fleet.assertEmpty('t')
+  },
+)
 
 const waiting = async (): Promise<number | undefined> => {
   const [backend] = await first.query<{ pid: number }>(
@@ -170,36 +174,39 @@ const isAsked = async (): Promise<boolean> => {
   return asking.length > 0
 }
 
-test("row 17: a COMMIT in progress is asked for until it is decided, and under 'abort' nobody else commits before", async () => {
-  let caught: Caught | undefined
-  await losing(
-    (commit) => {
-      caught = commit
-      commit.behind.write(commit.message)
-    },
-    async ({ manager }) => {
-      const running = manager.run()
-      running.catch(() => undefined)
-      await until(async () => (await waiting()) !== undefined, 'a backend waits in COMMIT')
-      // its server does not look at a connection while it waits for a standby
-      ;(caught as Caught).client.destroy()
-      await until(isAsked, 'the server is asked')
-      assert.deepEqual(
-        manager.stats().receivers.map(({ state }) => state),
-        ['committing', 'completed', 'completed'],
-      )
-      await first.query('SELECT pg_terminate_backend($1)', [await waiting()])
-      await inTime(running, 'the copy')
-      assertCommitted(manager, [1, 1, 1])
-      assertNoted(manager)
-    },
-    {},
-    { session: { synchronous_commit: 'on' } },
-  )
-  await assertSame(fleet.all, 't')
-})
+story(
+  "row 17: a COMMIT in progress is asked for until it is decided, and under 'abort' nobody else commits before",
+  async () => {
+    let caught: Caught | undefined
+    await losing(
+      (commit) => {
+        caught = commit
+        commit.behind.write(commit.message)
+      },
+      async ({ manager }) => {
+        const running = manager.run()
+        running.catch(() => undefined)
+        await until(async () => (await waiting()) !== undefined, 'a backend waits in COMMIT')
+        // its server does not look at a connection while it waits for a standby
+        ;(caught as Caught).client.destroy()
+        await until(isAsked, 'the server is asked')
+        assert.deepEqual(
+          manager.stats().receivers.map(({ state }) => state),
+          ['committing', 'completed', 'completed'],
+        )
+        await first.query('SELECT pg_terminate_backend($1)', [await waiting()])
+        await inTime(running, 'the copy')
+        assertCommitted(manager, [1, 1, 1])
+        assertNoted(manager)
+      },
+      {},
+      { session: { synchronous_commit: 'on' } },
+    )
+    await assertSame(fleet.all, 't')
+  },
+)
 
-test('row 17: a server that restarts before it can be asked is asked then', async () => {
+story('row 17: a server that restarts before it can be asked is asked then', async () => {
   let proxy: CommitProxy | undefined
   await losing(
     (caught) => {
@@ -247,11 +254,11 @@ const endsInDoubt = async ({ manager, lost }: Setting, why: RegExp): Promise<voi
     'the copy',
   )
   assert.equal(faults.length, 1)
-  assert.deepEqual(statesOf(manager), ['in-doubt', 'committed', 'committed'])
+  assertStates(manager, 'in-doubt', 'committed', 'committed')
   await assertSame([fleet.source, second, third], 't')
 }
 
-test('row 17: where the server is gone for good, the receiver is in doubt after the deadline', async () => {
+story('row 17: where the server is gone for good, the receiver is in doubt after the deadline', async () => {
   let proxy: CommitProxy | undefined
   await losing(
     (caught) => {
@@ -266,13 +273,13 @@ test('row 17: where the server is gone for good, the receiver is in doubt after 
   )
 })
 
-test('row 17: with deadlines.resolve 0 nobody asks', async () => {
+story('row 17: with deadlines.resolve 0 nobody asks', async () => {
   await losing(cutTheAnswer, (setting) => endsInDoubt(setting, /deadlines\.resolve is 0/), {
     deadlines: { resolve: 0 },
   })
 })
 
-test('row 17: another server, which took its place, is not believed', async () => {
+story('row 17: another server, which took its place, is not believed', async () => {
   const servers = await startServers({ count: 1, names: ['other'] })
   const other = servers[0] as Server
   try {
@@ -296,7 +303,7 @@ test('row 17: another server, which took its place, is not believed', async () =
   }
 })
 
-test('row 17: an older copy of the server, which took its place, is not believed', async () => {
+story('row 17: an older copy of the server, which took its place, is not believed', async () => {
   // servers of one fleet are copies of one: the same cluster, the same timeline, the same next transaction id
   await second.query(
     'DO $$ BEGIN FOR i IN 1..2000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$',
@@ -315,58 +322,64 @@ test('row 17: an older copy of the server, which took its place, is not believed
   )
 })
 
-test('row 17: where nobody may know which server it is, the copy works, and a lost COMMIT is in doubt', async () => {
-  await first.query(
-    `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC;
-     CREATE ROLE lowly LOGIN; GRANT ALL ON t TO lowly`,
-  )
-  try {
-    const as = (connection: CommitProxy['connection']) => ({ connection: { ...connection, user: 'lowly' } })
-    await inTime(
-      new CopyManager(fromTable(fleet.source, 't'), [intoTable(first, 't', as(first.connection))]).run(),
-      'the copy',
-    )
-    await assertSame([fleet.source, first], 't')
-    await first.query('TRUNCATE t')
-    const proxy = await startCommitProxy(first, cutTheAnswer)
-    try {
-      const receivers = [intoTable(first, 't', as(proxy.connection))]
-      await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers)
-      const error = await inTime(failure(manager.run()), 'the copy')
-      assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
-      assert.ok(inDoubt(/right to pg_control_system/)(faultOf(error.cause, first.name)), error.message)
-    } finally {
-      await proxy.close()
-    }
-  } finally {
+story(
+  'row 17: where nobody may know which server it is, the copy works, and a lost COMMIT is in doubt',
+  async () => {
     await first.query(
-      'DROP OWNED BY lowly; DROP ROLE lowly; GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC',
+      `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC;
+     CREATE ROLE lowly LOGIN; GRANT ALL ON t TO lowly`,
     )
-  }
-})
-
-test('row 25: a COMMIT whose answer never comes is asked for when the copy is aborted, and is in the list', async () => {
-  const controller = new AbortController()
-  await losing(
-    swallowTheAnswer,
-    async ({ manager }) => {
-      const running = failure(manager.run({ onFault: 'isolate' }))
-      await until(
-        () => manager.stats().receivers.every(({ state }) => /^committ/.test(state)),
-        'all COMMITs are sent',
+    try {
+      const as = (connection: CommitProxy['connection']) => ({ connection: { ...connection, user: 'lowly' } })
+      await inTime(
+        new CopyManager(fromTable(fleet.source, 't'), [intoTable(first, 't', as(first.connection))]).run(),
+        'the copy',
       )
-      await until(async () => (await digestOf(first, 't')).rows === String(ROWS), 'the first is committed')
-      controller.abort()
-      const error = await inTime(running, 'the end of the copy')
-      assert.ok(error instanceof CopyAborted, String(error))
-      assert.deepEqual(error.committed, [first.name, second.name, third.name])
-    },
-    { signal: controller.signal, deadlines: { abort: 4000 } },
-  )
-  await assertSame(fleet.all, 't')
-})
+      await assertSame([fleet.source, first], 't')
+      await first.query('TRUNCATE t')
+      const proxy = await startCommitProxy(first, cutTheAnswer)
+      try {
+        const receivers = [intoTable(first, 't', as(proxy.connection))]
+        await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers)
+        const error = await inTime(failure(manager.run()), 'the copy')
+        assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+        assert.ok(inDoubt(/right to pg_control_system/)(faultOf(error.cause, first.name)), error.message)
+      } finally {
+        await proxy.close()
+      }
+    } finally {
+      await first.query(
+        'DROP OWNED BY lowly; DROP ROLE lowly; GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC',
+      )
+    }
+  },
+)
 
-test('row 25: close() waits for what became of a lost COMMIT no longer than deadlines.abort', async () => {
+story(
+  'row 25: a COMMIT whose answer never comes is asked for when the copy is aborted, and is in the list',
+  async () => {
+    const controller = new AbortController()
+    await losing(
+      swallowTheAnswer,
+      async ({ manager }) => {
+        const running = failure(manager.run({ onFault: 'isolate' }))
+        await until(
+          () => manager.stats().receivers.every(({ state }) => /^committ/.test(state)),
+          'all COMMITs are sent',
+        )
+        await until(async () => (await digestOf(first, 't')).rows === String(ROWS), 'the first is committed')
+        controller.abort()
+        const error = await inTime(running, 'the end of the copy')
+        assert.ok(error instanceof CopyAborted, String(error))
+        assert.deepEqual(error.committed, [first.name, second.name, third.name])
+      },
+      { signal: controller.signal, deadlines: { abort: 4000 } },
+    )
+    await assertSame(fleet.all, 't')
+  },
+)
+
+story('row 25: close() waits for what became of a lost COMMIT no longer than deadlines.abort', async () => {
   let proxy: CommitProxy | undefined
   await losing(
     (caught) => {
@@ -382,7 +395,7 @@ test('row 25: close() waits for what became of a lost COMMIT no longer than dead
       assert.ok(error instanceof CopyAborted, String(error))
       assert.deepEqual(error.committed, [second.name, third.name])
       assert.ok((await running) instanceof CopyAborted)
-      assert.deepEqual(statesOf(manager), ['in-doubt', 'committed', 'committed'])
+      assertStates(manager, 'in-doubt', 'committed', 'committed')
       assert.ok(inDoubt(/given up/)(manager.outcomes[0]?.fault))
     },
     { deadlines: { abort: 500 } },
@@ -391,7 +404,7 @@ test('row 25: close() waits for what became of a lost COMMIT no longer than dead
 })
 
 // last: its server stays on another timeline
-test('row 17: a standby that took over is not believed, though its cluster is the same', async () => {
+story('row 17: a standby that took over is not believed, though its cluster is the same', async () => {
   let proxy: CommitProxy | undefined
   await losing(
     (caught) => {
@@ -415,33 +428,36 @@ test('row 17: a standby that took over is not believed, though its cluster is th
   )
 })
 
-test('row 17: a copy with a COMMIT in doubt is not to be tried again, whatever the last fault was', async () => {
-  const holders = await Promise.all([second, third].map((server) => server.client()))
-  try {
-    await Promise.all(holders.map((holder) => holder.query('SELECT pg_advisory_lock(1)')))
-    const proxy = await startCommitProxy(first, cutTheAnswer)
-    const after = ['SELECT pg_advisory_xact_lock(1)']
-    const receivers = [
-      intoTable(first, 't', { connection: proxy.connection }),
-      intoTable(second, 't', { after }),
-      intoTable(third, 't', { after }),
-    ]
-    await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
-      atomicity: 'each',
-      deadlines: { resolve: 0 },
-    })
-    const running = failure(manager.run({ onFault: 'isolate' }))
-    await until(() => statesOf(manager)[0] === 'in-doubt', 'the first is in doubt')
-    for (const server of [second, third]) {
-      await server.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
-      )
+story(
+  'row 17: a copy with a COMMIT in doubt is not to be tried again, whatever the last fault was',
+  async () => {
+    const holders = await Promise.all([second, third].map((server) => server.client()))
+    try {
+      await Promise.all(holders.map((holder) => holder.query('SELECT pg_advisory_lock(1)')))
+      const proxy = await startCommitProxy(first, cutTheAnswer)
+      const after = ['SELECT pg_advisory_xact_lock(1)']
+      const receivers = [
+        intoTable(first, 't', { connection: proxy.connection }),
+        intoTable(second, 't', { after }),
+        intoTable(third, 't', { after }),
+      ]
+      await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
+        atomicity: 'each',
+        deadlines: { resolve: 0 },
+      })
+      const running = failure(manager.run({ onFault: 'isolate' }))
+      await until(() => statesOf(manager)[0] === 'in-doubt', 'the first is in doubt')
+      for (const server of [second, third]) {
+        await server.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+        )
+      }
+      const error = await inTime(running, 'the copy')
+      assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+      assert.deepEqual([error.cause.retryable, error.retryable], [true, false])
+      await proxy.close()
+    } finally {
+      await Promise.all(holders.map((holder) => holder.end()))
     }
-    const error = await inTime(running, 'the copy')
-    assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
-    assert.deepEqual([error.cause.retryable, error.retryable], [true, false])
-    await proxy.close()
-  } finally {
-    await Promise.all(holders.map((holder) => holder.end()))
-  }
-})
+  },
+)

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { before } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { copy, NullProducer, NullReceiver, type Slice } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { startProxy } from '../support/proxy.js'
-import { countRemains } from '../support/remains.js'
-import { assertRows, fromTable, intoTable } from '../support/story.js'
+import { assertRows, fromTable, intoTable, story } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const ROWS = 3000
@@ -17,10 +16,9 @@ before(async () => {
   )
 })
 
-test('nothing into a table loads nothing, and what was there stays', async () => {
+story('nothing into a table loads nothing, and what was there stays', async () => {
   const [first, second] = fleet.targets as [Server, Server]
   await first.query(`TRUNCATE t; INSERT INTO t VALUES (7, 'stays')`)
-  const remains = countRemains()
   const result = await copy({
     from: new NullProducer(),
     to: [intoTable(first, 't'), intoTable(second, 't', { before: ['TRUNCATE t'] })],
@@ -30,14 +28,11 @@ test('nothing into a table loads nothing, and what was there stays', async () =>
     result.receivers.map(({ state, rows, bytes }) => ({ state, rows, bytes })),
     Array(2).fill({ state: 'committed', rows: 0, bytes: 0 }),
   )
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
   assert.deepEqual(await first.query('SELECT i, s FROM t'), [{ i: 7, s: 'stays' }])
   await assertRows([second], 't', 0)
 })
 
-test('a table into nothing is read to its end', async () => {
-  const remains = countRemains()
+story('a table into nothing is read to its end', async () => {
   const result = await copy({
     from: fromTable(fleet.source, 't'),
     to: [new NullReceiver(), new NullReceiver()],
@@ -47,8 +42,6 @@ test('a table into nothing is read to its end', async () => {
     result.receivers.map(({ state, bytes }) => ({ state, bytes })),
     Array(2).fill({ state: 'completed', bytes: result.bytes }),
   )
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
 })
 
 /** The server's bytes cut up after 1, 2, 3, 5, 11, 129, 1 … bytes. */
@@ -65,11 +58,10 @@ const trickle = () => {
 }
 
 for (const format of ['text', 'csv', 'binary']) {
-  test(`table to table through the smallest ring from a server that trickles, in ${format}`, async () => {
-    await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t')))
+  story(`table to table through the smallest ring from a server that trickles, in ${format}`, async (s) => {
+    await fleet.onTargets('TRUNCATE t')
     const proxy = await startProxy(fleet.source, trickle)
     try {
-      const remains = countRemains()
       const result = await copy({
         from: { connection: proxy.connection, statement: `COPY t TO STDOUT (FORMAT ${format})` },
         to: fleet.targets.map(({ connection }) => ({
@@ -80,16 +72,14 @@ for (const format of ['text', 'csv', 'binary']) {
       })
       assert.equal(result.rows, ROWS)
       await fleet.assertEqual('t')
-      await fleet.assertNoConnections()
-      await remains.assertNoneLeft()
+      await s.assertNothingLeft()
     } finally {
       await proxy.close()
     }
   })
 }
 
-test('SELECT 1 into a callable gives 1 and a line feed, and an empty result gives nothing', async () => {
-  const remains = countRemains()
+story('SELECT 1 into a callable gives 1 and a line feed, and an empty result gives nothing', async () => {
   for (const [select, expected] of [
     ['SELECT 1', ['1\n']],
     ['SELECT 1 WHERE false', []],
@@ -109,6 +99,4 @@ test('SELECT 1 into a callable gives 1 and a line feed, and an empty result give
       [expected.length, expected.length, 'completed'],
     )
   }
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
 })

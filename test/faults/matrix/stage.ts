@@ -15,9 +15,9 @@ import {
   StatementReceiver,
 } from '../../../src/index.js'
 import { startFleet } from '../../support/fleet.js'
-import type { countRemains } from '../../support/remains.js'
 import { assertSecret, listenToOutput, processList } from '../../support/secrecy.js'
 import { unmountSmallDisks } from '../../support/small-disk.js'
+import type { Story } from '../../support/story.js'
 
 /** Who takes part: all receivers, of whom the first ones are made to fault. */
 export interface Cast {
@@ -169,11 +169,10 @@ export const startStage = async () => {
 
   /** What must be true after every fault. */
   const assertLetGo = async (
-    remains: ReturnType<typeof countRemains>,
+    s: Pick<Story, 'assertNothingLeft'>,
     shown: readonly unknown[],
   ): Promise<void> => {
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
+    await s.assertNothingLeft()
     for (const what of shown)
       assert.ok(!inspect(what, { depth: 20, showHidden: true }).includes(CANARY), 'a password is shown')
     assertSecret([CANARY], processList(), 'the process list')

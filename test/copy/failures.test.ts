@@ -4,10 +4,10 @@ import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyError, CopyFailed, copy, ProducerFault, ReceiverFault } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { assertSame, copyBackend, logFromNow, story } from '../support/story.js'
+import { assertSame, copyBackend, logFromNow, RING, story } from '../support/story.js'
 
 const fleet = await startFleet(2)
-const ROWS = 200_000
+const ROWS = 50_000
 
 await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
 await fleet.source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, ${ROWS}) AS i`)
@@ -58,13 +58,14 @@ story('a row that a target refuses tells SQLSTATE, line and constraint across th
   assert.ok(first && second)
   const error = await failing({
     from: from(),
-    to: [first, { ...second, before: [`INSERT INTO t VALUES (${ROWS / 2}, 'in the way')`] }],
+    to: [first, { ...second, before: ["INSERT INTO t VALUES (1000, 'in the way')"] }],
+    ring: RING,
   })
   const fault = receiverError(error, 'target2')
   assert.equal(fault.sqlState, '23505')
   assert.equal(fault.phase, 'copy')
   assert.equal(fault.server?.constraint, 't_pkey')
-  assert.match(fault.server?.where ?? '', /COPY t, line 100000/)
+  assert.match(fault.server?.where ?? '', /COPY t, line 1000/)
   assert.ok(fault.cause instanceof Error)
 })
 
@@ -116,7 +117,7 @@ story('a source without the table is refused before anything is loaded', async (
 story("a source that is terminated in mid-copy is the producer's fault", async () => {
   const error = await failing({
     from: from(
-      'COPY (SELECT i, pg_terminate_backend(CASE WHEN i = 100000 THEN pg_backend_pid() ELSE 0 END)::text FROM t) TO STDOUT',
+      `COPY (SELECT i, pg_terminate_backend(CASE WHEN i = ${ROWS / 2} THEN pg_backend_pid() ELSE 0 END)::text FROM t) TO STDOUT`,
     ),
     to: to(),
   })

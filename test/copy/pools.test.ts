@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach } from 'node:test'
+import { beforeEach } from 'node:test'
 import pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
@@ -13,7 +13,7 @@ import {
 import { startFleet } from '../support/fleet.js'
 import { cutInsteadOf, startProxy } from '../support/proxy.js'
 import { soon } from '../support/soon.js'
-import { faultOf, iterate, once, story, terminateCopy, until } from '../support/story.js'
+import { atStoryEnd, faultOf, iterate, once, story, terminateCopy, until } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const { source } = fleet
@@ -28,7 +28,7 @@ beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 const pools: pg.Pool[] = []
 const lost: Error[] = []
-afterEach(async () => {
+atStoryEnd(async () => {
   // resolves only when every client was released
   await soon(Promise.all(pools.splice(0).map((pool) => pool.end())), 'the pools end')
   assert.deepEqual(lost.splice(0), [], 'an idle client of a pool failed')

@@ -14,7 +14,7 @@ const fleet = await startFleet(3, {
 })
 
 /** A million in `npm run test:stress`. */
-const ROWS = Number(process.env.COPYMAN_STORY_ROWS ?? 150_000)
+const ROWS = Number(process.env.COPYMAN_STORY_ROWS ?? 40_000)
 
 const TABLE = `CREATE TABLE awkward (
   id int, words text, data bytea, list text[], nested int[][], exact numeric, day date, moment timestamptz, span interval,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, beforeEach } from 'node:test'
+import { beforeEach } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
@@ -17,12 +17,12 @@ import {
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { makeFraming, startProxy } from '../support/proxy.js'
-import { assertStates, iterate, once, story, until } from '../support/story.js'
+import { assertStates, atStoryEnd, iterate, once, story, until } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const { source } = fleet
 const [target, other] = fleet.targets as [Server, Server]
-const ROWS = 100_000
+const ROWS = 40_000
 const OUT = 'COPY (SELECT i, s FROM t ORDER BY i) TO STDOUT'
 const IN = 'COPY t FROM STDIN'
 const SMALL = { slots: 2, slotBytes: 4096 }
@@ -32,7 +32,7 @@ await source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_serie
 beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 const opened: pg.Client[] = []
-after(() => Promise.all(opened.map((client) => client.end())))
+atStoryEnd(() => Promise.all(opened.splice(0).map((client) => client.end())))
 
 /** A user's client, in a transaction that was begun as `begin` says. */
 const clientOf = async (
@@ -103,7 +103,7 @@ for (const end of ['ROLLBACK', 'COMMIT']) {
     if (end === 'COMMIT') {
       await target.query('ANALYZE t')
       assert.equal(await rowsIn(target), ROWS)
-      await other.query("INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 100000) AS i")
+      await other.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, ${ROWS}) AS i`)
       await fleet.assertEqual('t')
     } else await fleet.assertEmpty('t')
     await client.end()

@@ -13,6 +13,7 @@ import {
 import { type CopyFormat, optionsOf } from '../support/copied-rows.js'
 import { startFleet } from '../support/fleet.js'
 import { cutBehind, startFrameProxy, type Treat } from '../support/frame-proxy.js'
+import { allowThreads } from '../support/remains.js'
 import { randomFrom, SEED } from '../support/seed.js'
 import { assertRows, assertSame, inTime, story } from '../support/story.js'
 import { IS_FULL, TIMEOUT_MS } from './amount.js'
@@ -27,6 +28,7 @@ const [target, other] = fleet.targets as [Server, Server]
 await fleet.everywhere('CREATE TABLE t (i int, s text)')
 await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
 const pool = new WorkerPool({ threads: 2 })
+allowThreads(2)
 after(() => pool.close())
 
 /** Cuts the first connection in one direction behind so many bytes. */

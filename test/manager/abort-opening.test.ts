@@ -7,6 +7,7 @@ import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyManager, NullReceiver, StatementProducer, WorkerPool } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { keepBackFrom, startProxy } from '../support/proxy.js'
+import { allowThreads } from '../support/remains.js'
 import {
   assertSame,
   assertStates,
@@ -22,6 +23,7 @@ import {
 const fleet = await startFleet(1)
 const [target] = fleet.targets as [Server]
 const pool = new WorkerPool({ threads: 2 })
+allowThreads(2)
 after(() => pool.close())
 
 await fleet.everywhere('CREATE TABLE t (i int); CREATE TABLE done (i int)')

@@ -25,7 +25,7 @@ import {
 } from '../support/story.js'
 
 const fleet = await startFleet(3)
-const ROWS = 50_000
+const ROWS = 20_000
 
 await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
 await fleet.source.query(
@@ -152,7 +152,7 @@ story("the same in one call, under 'isolate'", async () => {
 story("the producer's connection dies: CopyFailed with its fault, and every target has 0 rows", async () => {
   const receivers = fleet.targets.map((target) => intoTable(target, 't'))
   // more than the sockets' buffers hold: the source must not be done before it is terminated
-  const endless = "(SELECT i, repeat('x', 100) FROM generate_series(1, 50000000) AS i)"
+  const endless = "(SELECT generate_series(1, 50000000), repeat('x', 100))"
   const manager = new CopyManager(fromTable(fleet.source, endless), receivers, { ring: RING })
   const error = await iterate(manager, { cycle: once(() => terminateCopy(fleet.source, endless)) }).then(
     () => 'the copy ended without an error',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { after, beforeEach } from 'node:test'
+import { beforeEach } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
@@ -23,6 +23,7 @@ import { soon } from '../support/soon.js'
 import {
   assertRows,
   assertSame,
+  atStoryEnd,
   faultOf,
   fromTable,
   intoTable,
@@ -404,7 +405,7 @@ story(
 )
 
 const opened: pg.Client[] = []
-after(() => Promise.all(opened.map((client) => client.end().catch(() => undefined))))
+atStoryEnd(() => Promise.all(opened.splice(0).map((client) => client.end().catch(() => undefined))))
 
 story('row 21: a user’s own client that is slow is closed, and its transaction with it', async () => {
   await withSlowLine(CRAWL, async (receivers, line) => {

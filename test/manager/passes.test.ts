@@ -26,7 +26,7 @@ import {
 } from '../support/story.js'
 
 const fleet = await startFleet(3)
-const ROWS = 50_000
+const ROWS = 20_000
 const RING = { slots: 4, slotBytes: 64 * 1024 }
 
 await fleet.everywhere('CREATE TABLE t (i int, s text)')

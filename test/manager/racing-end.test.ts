@@ -4,11 +4,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { digestOf } from '../../scripts/demo/digest.js'
 import { CopyAborted, CopyManager, WorkerPool } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
+import { allowThreads } from '../support/remains.js'
 import { fromTable, inTime, intoTable, story } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const ROWS = 100
 const pool = new WorkerPool({ threads: 2 })
+allowThreads(2)
 after(() => pool.close())
 
 await fleet.everywhere('CREATE TABLE t (i int)')

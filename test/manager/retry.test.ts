@@ -33,7 +33,7 @@ import {
 
 const fleet = await startFleet(3)
 const [lost, second, third] = fleet.targets as [Server, Server, Server]
-const ROWS = 50_000
+const ROWS = 20_000
 /** A copy that stands still must not stop the tests. */
 const BOUND_MS = 60_000
 

@@ -5,6 +5,7 @@ import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { type StartOptions, startServers } from '../../scripts/postgres/servers.js'
 import { CLOSE_MS } from './bound.js'
+import { sharedTemplate } from './template.js'
 
 /** Real servers for one test file: a source and its targets, started before its tests and gone after them. */
 export interface Fleet {
@@ -48,12 +49,6 @@ const fleets: Fleet[] = []
 /** Fails unless no server of any fleet of this process has a connection of copyman. */
 export const assertNoConnections = async (): Promise<void> => {
   await Promise.all(fleets.map((fleet) => fleet.assertNoConnections()))
-}
-
-/** The runner makes one data folder for all test files of a run, which servers without a password are copied from. */
-const sharedTemplate = (): StartOptions => {
-  const text = process.env.COPYMAN_TEST_TEMPLATE
-  return text === undefined ? {} : { template: JSON.parse(text) }
 }
 
 /** Starts the fleet of a test file and sees to its end. Called at the top of the file, before its tests are declared. */

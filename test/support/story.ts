@@ -43,6 +43,11 @@ export interface Story {
 
 type Body = (s: Story) => unknown
 
+const ends: (() => unknown)[] = []
+
+/** Runs after the body of each story of this file, before the proof: closes what helpers have opened. */
+export const atStoryEnd = (end: () => unknown): void => void ends.push(end)
+
 interface StoryOptions {
   readonly skip?: boolean | string | undefined
   readonly timeout?: number
@@ -84,7 +89,7 @@ export const story = (name: string, ...rest: [Body] | [StoryOptions, Body]): voi
       }
     }
     await attempt(() => body(s))
-    for (const undo of undoing.reverse()) await attempt(undo)
+    for (const undo of [...undoing.reverse(), ...ends]) await attempt(undo)
     await attempt(assertNothingLeft)
     if (errors.length === 1) throw errors[0]
     if (errors.length > 1) throw new AggregateError(errors, errors.map(textOf).join('\n'))

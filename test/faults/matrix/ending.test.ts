@@ -27,7 +27,7 @@ const RING = { slots: 4, slotBytes: 32 * 1024 }
 const COPYMAN = fileURLToPath(new URL('../../../src/cli/copyman.js', import.meta.url))
 
 await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await source.query(`INSERT INTO t SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 6000) AS i`)
+await source.query(`INSERT INTO t SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 3000) AS i`)
 
 /** Fails where a target has lost a connection that was not aligned. */
 const watchAlignment = async (): Promise<() => Promise<void>> => {

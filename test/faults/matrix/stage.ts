@@ -31,7 +31,7 @@ export const CANARY = 'canary-3f9c-tweet'
 /** Far less than a table: a copy whose loop stands still is in its middle. */
 export const RING = { slots: 4, slotBytes: 32 * 1024 }
 
-export const ROWS = 6000
+export const ROWS = 3000
 /** Of the table that no socket's buffers hold. */
 const WIDE_ROWS = 25_000
 

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyError, CopyFailed, copy, ProducerFault, ReceiverFault } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { assertSame, copyBackend, logFromNow, RING, story } from '../support/story.js'
 
-const fleet = await startFleet(2)
 const ROWS = 50_000
-
-await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
+const fleet = await startFleet(2, {
+  rows: ROWS,
+  columns: 'i int PRIMARY KEY, s text',
+  row: "i, repeat('x', 100)",
+})
 
 const from = (statement = 'COPY t TO STDOUT') => ({ connection: fleet.source.connection, statement })
 const to = (statement = 'COPY t FROM STDIN') =>

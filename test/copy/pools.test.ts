@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
@@ -15,16 +14,16 @@ import { cutInsteadOf, startProxy } from '../support/proxy.js'
 import { soon } from '../support/soon.js'
 import { atStoryEnd, faultOf, iterate, once, story, terminateCopy, until } from '../support/story.js'
 
-const fleet = await startFleet(2)
+const fleet = await startFleet(2, {
+  rows: 20_000,
+  columns: 'i int PRIMARY KEY, s text',
+  row: "i, repeat('x', 100)",
+})
 const { source } = fleet
 const [target, other] = fleet.targets as [Server, Server]
 const OUT = 'COPY t TO STDOUT'
 const IN = 'COPY t FROM STDIN'
 const SMALL = { slots: 2, slotBytes: 4096 }
-
-await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
-await source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 20000) AS i`)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 const pools: pg.Pool[] = []
 const lost: Error[] = []

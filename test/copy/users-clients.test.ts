@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
@@ -19,17 +18,17 @@ import { startFleet } from '../support/fleet.js'
 import { makeFraming, startProxy } from '../support/proxy.js'
 import { assertStates, atStoryEnd, iterate, once, story, until } from '../support/story.js'
 
-const fleet = await startFleet(2)
+const ROWS = 40_000
+const fleet = await startFleet(2, {
+  rows: ROWS,
+  columns: 'i int PRIMARY KEY, s text',
+  row: "i, repeat('x', 100)",
+})
 const { source } = fleet
 const [target, other] = fleet.targets as [Server, Server]
-const ROWS = 40_000
 const OUT = 'COPY (SELECT i, s FROM t ORDER BY i) TO STDOUT'
 const IN = 'COPY t FROM STDIN'
 const SMALL = { slots: 2, slotBytes: 4096 }
-
-await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
-await source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 const opened: pg.Client[] = []
 atStoryEnd(() => Promise.all(opened.splice(0).map((client) => client.end())))

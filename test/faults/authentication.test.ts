@@ -7,7 +7,7 @@ import { type ConnectionInput, CopyError, copy } from '../../src/index.js'
 import { type AuthScript, nonceOf, type Peer, say, startAuthServer } from '../support/auth-server.js'
 import { serveTls } from '../support/certificates.js'
 import { startFleet } from '../support/fleet.js'
-import { story } from '../support/story.js'
+import { bounded, story } from '../support/story.js'
 import { startTlsRelay } from '../support/tls-relay.js'
 
 const password = 'canary-Auth7'
@@ -19,21 +19,18 @@ for (const server of fleet.all) {
 }
 await source.query(`INSERT INTO t SELECT md5(i::text) FROM generate_series(1, 1000) AS i`)
 
-/** A server that was let through, and should not have been, may be silent ever after. */
-const BOUND_MS = 30_000
-
 const asSource = (connection: ConnectionInput): Promise<unknown> =>
   copy({
     from: { connection, statement: 'COPY t TO STDOUT' },
     to: [() => {}],
-    signal: AbortSignal.timeout(BOUND_MS),
+    signal: bounded(),
   })
 
 const asTarget = (connection: ConnectionInput): Promise<unknown> =>
   copy({
     from: ['a row\n'],
     to: [{ connection, statement: 'COPY t FROM STDIN' }],
-    signal: AbortSignal.timeout(BOUND_MS),
+    signal: bounded(),
   })
 
 const ENDS = [asSource, asTarget]

@@ -335,7 +335,7 @@ story(
   },
 )
 
-story('TCP keepalive is on for every connection, and begins soon', { skip: !seesKeepalive }, async () => {
+story('TCP keepalive is on for every connection, and begins soon', { skip: !seesKeepalive }, async (s) => {
   const areOn = (port: number, connections: number) =>
     until(() => {
       const due = probesDue(port)
@@ -354,6 +354,7 @@ story('TCP keepalive is on for every connection, and begins soon', { skip: !sees
   await areOn(target.connection.port, 1)
 
   const port = await listen(() => undefined)
+  s.defer(letGo.pop() as () => unknown)
   const own = { connection: { stream: {} }, processID: 1, secretKey: 2 }
   const client = { host: '127.0.0.1', port, ssl: false, ...own }
   const cancelling = cancelRequest(client as unknown as pg.Client, CONNECT_MS)

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
@@ -28,16 +27,12 @@ import {
   until,
 } from '../support/story.js'
 
-// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
-const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' } })
-const [first, second] = fleet.targets as [Server, Server]
 const ROWS = 1000
+// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
+const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
+const [first, second] = fleet.targets as [Server, Server]
 /** Enough for a COPY that begins or completes, on a machine that is busy with other tests. */
 const LIMIT_MS = 2000
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 const lock = async (server: Server) => {
   const holder = await server.client()

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { startServers } from '../../scripts/postgres/servers.js'
@@ -34,14 +33,10 @@ import {
   until,
 } from '../support/story.js'
 
-// no such standby ever answers: who asks for it waits in COMMIT until that is ended, and is committed then
-const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' } })
-const [first, second, third] = fleet.targets as [Server, Server, Server]
 const ROWS = 5000
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
+// no such standby ever answers: who asks for it waits in COMMIT until that is ended, and is committed then
+const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
+const [first, second, third] = fleet.targets as [Server, Server, Server]
 
 interface Setting {
   readonly manager: CopyManager

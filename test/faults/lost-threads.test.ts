@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
   CopyManager,
@@ -14,13 +13,12 @@ import { assertSame, fromTable, inTime, intoTable, iterate, story, until } from 
 import { type Threads, watchThreads } from '../support/threads.js'
 
 // no such standby ever answers: who asks for it waits in COMMIT until that is ended, and is committed then
-const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' } })
+const fleet = await startFleet(3, {
+  settings: { synchronous_standby_names: 'nobody' },
+  rows: 30_000,
+  row: 'i, repeat(md5(i::text), 6)',
+})
 const [first, , third] = fleet.targets as [Server, Server, Server]
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(
-  'INSERT INTO t SELECT i, repeat(md5(i::text), 6) FROM generate_series(1, 30000) AS i',
-)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 type More = Partial<Extract<StatementReceiverOptions, { connection: unknown }>>
 const intoAll = (more: More = {}): Receiver[] => fleet.targets.map((target) => intoTable(target, 't', more))

@@ -11,7 +11,7 @@ import { type ConnectionInput, CopyError, copy } from '../../src/index.js'
 import { type AuthScript, type AuthServer, startAuthServer } from '../support/auth-server.js'
 import { type Certificate, certificatePath, privateFolder, serveTls } from '../support/certificates.js'
 import { startFleet } from '../support/fleet.js'
-import { story } from '../support/story.js'
+import { bounded, story } from '../support/story.js'
 import { startTlsRelay } from '../support/tls-relay.js'
 
 const password = 'canary-Tls7'
@@ -91,21 +91,18 @@ const faultOf = async (work: Promise<unknown>): Promise<CopyError> => {
   return fault
 }
 
-/** A server that was let through, and should not have been, may be silent ever after. */
-const BOUND_MS = 30_000
-
 const asSource = (connection: ConnectionInput): Promise<unknown> =>
   copy({
     from: { connection, statement: 'COPY t TO STDOUT' },
     to: [() => {}],
-    signal: AbortSignal.timeout(BOUND_MS),
+    signal: bounded(),
   })
 
 const asTarget = (connection: ConnectionInput): Promise<unknown> =>
   copy({
     from: ['a row\n'],
     to: [{ connection, statement: 'COPY t FROM STDIN' }],
-    signal: AbortSignal.timeout(BOUND_MS),
+    signal: bounded(),
   })
 
 const scripted = async <T>(script: AuthScript, use: (server: AuthServer) => Promise<T>): Promise<T> => {

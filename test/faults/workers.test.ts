@@ -15,19 +15,22 @@ import {
   WorkerPool,
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { assertSame, faultOf, fromTable, inTime, intoTable, iterate, story, until } from '../support/story.js'
+import {
+  assertSame,
+  faultOf,
+  fromTable,
+  inTime,
+  intoTable,
+  iterate,
+  RING,
+  story,
+  until,
+} from '../support/story.js'
 import { watchThreads } from '../support/threads.js'
 
-const fleet = await startFleet(2)
+const fleet = await startFleet(2, { rows: 30_000, row: 'i, repeat(md5(i::text), 6)' })
 const [first, second] = fleet.targets as [Server, Server]
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-// 6 MB: several rings of what these tests use
-await fleet.source.query(
-  'INSERT INTO t SELECT i, repeat(md5(i::text), 6) FROM generate_series(1, 30000) AS i',
-)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
-const RING = { slots: 4, slotBytes: 64 * 1024 }
 /** A worker's end is its receiver's fault within this time; the row says 1 second, the machine may be busy. */
 const ENDS_MS = 3000
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
-import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyError, CopyManager, type CopyManagerOptions, copy } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
@@ -16,12 +15,8 @@ import {
   until,
 } from '../support/story.js'
 
-const fleet = await startFleet(2)
 const ROWS = 100_000
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
+const fleet = await startFleet(2, { rows: ROWS, row: "i, repeat('x', 100)" })
 
 const RING = { slots: 4, slotBytes: 16 * 1024 }
 

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyFailed, CopyManager, copy, ReceiverFault } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { assertRows, assertSame, fromTable, intoTable, iterate, once, story } from '../support/story.js'
 
-const fleet = await startFleet(3)
 const ROWS = 20_000
+const fleet = await startFleet(3, { rows: ROWS, columns: 'i int PRIMARY KEY, s text' })
 
-await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
 // the second target refuses row 13 at the very end, the third one loads all but a row
 await fleet.targets[1]?.query(`
   CREATE TABLE parent (i int PRIMARY KEY);
@@ -18,7 +15,6 @@ await fleet.targets[1]?.query(`
 await fleet.targets[2]?.query(`
   CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.i = 13 THEN RETURN NULL; END IF; RETURN NEW; END $$;
   CREATE TRIGGER swallow BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION swallow()`)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 const from = () => fromTable(fleet.source, 't')
 const into = (n: 0 | 1 | 2, more = {}) => intoTable(fleet.targets[n] as Server, 't', more)

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
   CallReceiver,
@@ -15,27 +14,24 @@ import {
   assertRows,
   assertSame,
   assertStates,
+  bounded,
   faultOf,
   fromTable,
   intoTable,
   iterate,
   once,
+  RING,
   story,
   terminateCopy,
 } from '../support/story.js'
 
-const fleet = await startFleet(3)
 const ROWS = 20_000
+const fleet = await startFleet(3, {
+  rows: ROWS,
+  columns: 'i int PRIMARY KEY, s text',
+  row: "i, repeat('x', 50 + i % 100)",
+})
 
-await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
-await fleet.source.query(
-  `INSERT INTO t SELECT i, repeat('x', 50 + i % 100) FROM generate_series(1, ${ROWS}) AS i`,
-)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
-
-const RING = { slots: 4, slotBytes: 64 * 1024 }
-/** A copy that stands still must not stop the tests. */
-const BOUND_MS = 20_000
 const statesOf = (manager: CopyManager) => manager.outcomes.map(({ name, state }) => [name, state])
 
 story(
@@ -45,7 +41,7 @@ story(
     const receivers = fleet.targets.map((target) => intoTable(target, 't'))
     const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
       ring: RING,
-      signal: AbortSignal.timeout(BOUND_MS),
+      signal: bounded(),
     })
     const { faults, sums } = await iterate(manager, {
       cycle: once(() => terminateCopy(lost, 't')),

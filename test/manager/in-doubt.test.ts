@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyManager, type CopyManagerOptions, type StatementReceiver } from '../../src/index.js'
@@ -17,14 +16,10 @@ import {
   until,
 } from '../support/story.js'
 
-// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
-const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' } })
-const [first, second] = fleet.targets as [Server, Server]
 const ROWS = 5000
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
+// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
+const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
+const [first, second] = fleet.targets as [Server, Server]
 
 const OURS = `application_name = 'copyman'`
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { beforeEach } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
@@ -24,6 +23,7 @@ import {
   assertRows,
   assertSame,
   atStoryEnd,
+  bounded,
   faultOf,
   fromTable,
   intoTable,
@@ -33,24 +33,17 @@ import {
 } from '../support/story.js'
 import { startThrottled, type ThrottledServer } from '../support/throttle.js'
 
-const fleet = await startFleet(3)
-const [throttled, second, third] = fleet.targets as [Server, Server, Server]
 const ROWS = 25_000
+const fleet = await startFleet(3, { rows: ROWS, table: 'wide', row: 'i, repeat(md5(i::text), 1 + i % 60)' })
+const [throttled, second, third] = fleet.targets as [Server, Server, Server]
 const SLOTS = 4
 const SLOT_BYTES = 64 * 1024
 const RING = { slots: SLOTS, slotBytes: SLOT_BYTES }
-/** A copy that stands still must not stop the tests. */
-const BOUND_MS = 60_000
 /** So slow that all of the table takes minutes; and so slow that it takes seconds. */
 const CRAWL = 50_000
 const STROLL = 12_000_000
 
 // more than the kernel's socket buffers and the ring hold, on the way through a relay
-await fleet.everywhere('CREATE TABLE wide (i int, s text)')
-await fleet.source.query(
-  `INSERT INTO wide SELECT i, repeat(md5(i::text), 1 + i % 60) FROM generate_series(1, ${ROWS}) AS i`,
-)
-beforeEach(() => fleet.onTargets('TRUNCATE wide'))
 
 /** Three targets, of which the first is behind a slow line. Everything is let go of, however the test ends. */
 const withSlowLine = async (
@@ -75,7 +68,7 @@ const withSlowLine = async (
 const managing = (receivers: readonly Receiver[], options: CopyManagerOptions): CopyManager =>
   new CopyManager(fromTable(fleet.source, 'wide'), receivers, {
     ring: RING,
-    signal: AbortSignal.timeout(BOUND_MS),
+    signal: bounded(),
     ...options,
   })
 
@@ -376,7 +369,7 @@ story(
     const manager = new CopyManager(new IteratorProducer(() => MANY), [receiver, new NullReceiver()], {
       ring: { slots: 2, slotBytes: 1024 },
       // a copy that stands still would keep the test's process
-      signal: AbortSignal.timeout(20_000),
+      signal: bounded(),
       ...drop(0.25),
     })
     // retry leaves it to the caller: what it did with the rows is not ours to undo

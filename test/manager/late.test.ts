@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CallReceiver, CopyManager, type CopyManagerOptions, NullReceiver } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
@@ -16,14 +15,8 @@ import {
   until,
 } from '../support/story.js'
 
-const fleet = await startFleet(2)
+const fleet = await startFleet(2, { rows: 25_000, row: 'i, repeat(md5(i::text), 1 + i % 60)' })
 const [lost, other] = fleet.targets as [Server, Server]
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(
-  `INSERT INTO t SELECT i, repeat(md5(i::text), 1 + i % 60) FROM generate_series(1, 25000) AS i`,
-)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 // row 1 waits for whoever holds this lock
 await lost.query(`

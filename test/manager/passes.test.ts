@@ -20,6 +20,7 @@ import {
   intoTable,
   iterate,
   once,
+  RING,
   story,
   terminateCopy,
   until,
@@ -27,7 +28,6 @@ import {
 
 const fleet = await startFleet(3)
 const ROWS = 20_000
-const RING = { slots: 4, slotBytes: 64 * 1024 }
 
 await fleet.everywhere('CREATE TABLE t (i int, s text)')
 beforeEach(async () => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CallReceiver, CopyError, CopyManager, type Receiver, type Slice } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import {
   assertRows,
   assertSame,
+  bounded,
   faultOf,
   fromTable,
   intoTable,
@@ -18,19 +18,11 @@ import {
   until,
 } from '../support/story.js'
 
-const fleet = await startFleet(2)
 const ROWS = 20_000
+const fleet = await startFleet(2, { rows: ROWS, row: "i, repeat('x', 10 + i % 100)" })
 const SLOTS = 4
 const SLOT_BYTES = 32 * 1024
-/** A receiver that waits for ever must not stop the tests. */
-const BOUND_MS = 20_000
 const RING = { slots: SLOTS, slotBytes: SLOT_BYTES }
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(
-  `INSERT INTO t SELECT i, repeat('x', 10 + i % 100) FROM generate_series(1, ${ROWS}) AS i`,
-)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
 
 /** A callable that throws once, at this slice, after it was given `before` slices; it keeps what it took. */
 const flaky = (before: number, name = 'flaky') => {
@@ -79,7 +71,7 @@ story(
     const receivers: Receiver[] = [receiver, ...fleet.targets.map((target) => intoTable(target, 't'))]
     const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
       ring: RING,
-      signal: AbortSignal.timeout(BOUND_MS),
+      signal: bounded(),
     })
     const { faults, sums } = await iterate(manager, {
       fault: async (fault) => {
@@ -157,7 +149,7 @@ story('reconciled after the others moved on by as much as the ring allows: still
   const receivers: Receiver[] = [receiver, ...fleet.targets.map((target) => intoTable(target, 't'))]
   const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
     ring: RING,
-    signal: AbortSignal.timeout(BOUND_MS),
+    signal: bounded(),
   })
   const { faults } = await iterate(manager, {
     fault: async () => {
@@ -185,7 +177,7 @@ story(
     const receivers = [intoTable(lost, 't'), intoTable(other, 't')] as const
     const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
       ring: RING,
-      signal: AbortSignal.timeout(BOUND_MS),
+      signal: bounded(),
     })
     const refused = (code: string, text: RegExp) => (error: unknown) =>
       error instanceof CopyError && error.code === code && text.test(error.message)

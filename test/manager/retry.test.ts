@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { once as onceOn } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
   CallReceiver,
@@ -20,6 +19,7 @@ import { soon } from '../support/soon.js'
 import {
   assertRows,
   assertSame,
+  bounded,
   copyBackend,
   failsWith,
   faultOf,
@@ -31,17 +31,13 @@ import {
   until,
 } from '../support/story.js'
 
-const fleet = await startFleet(3)
-const [lost, second, third] = fleet.targets as [Server, Server, Server]
 const ROWS = 20_000
-/** A copy that stands still must not stop the tests. */
-const BOUND_MS = 60_000
-
-await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
-await fleet.source.query(
-  `INSERT INTO t SELECT i, repeat('x', 50 + i % 100) FROM generate_series(1, ${ROWS}) AS i`,
-)
-beforeEach(() => fleet.onTargets('TRUNCATE t'))
+const fleet = await startFleet(3, {
+  rows: ROWS,
+  columns: 'i int PRIMARY KEY, s text',
+  row: "i, repeat('x', 50 + i % 100)",
+})
+const [lost, second, third] = fleet.targets as [Server, Server, Server]
 
 /**
  * Three targets, the first of which is the one that something will happen to.
@@ -56,7 +52,7 @@ const managing = (
   if (midCopy !== undefined) receivers.push(new CallReceiver(once(midCopy)))
   return new CopyManager(fromTable(fleet.source, 't'), receivers, {
     ring: { slots: 4, slotBytes: 64 * 1024 },
-    signal: AbortSignal.timeout(BOUND_MS),
+    signal: bounded(),
     ...options,
   })
 }

@@ -11,6 +11,9 @@ export const BOUND_MS = 45_000
 /** Within this time all that a copy has closed is gone, also while other work keeps all cores busy. */
 export const CLOSE_MS = 15_000
 
+/** Ends a whole copy, or several, that would hang. */
+export const bounded = (): AbortSignal => AbortSignal.timeout(4 * BOUND_MS)
+
 /** Waits until a condition holds; fails at the bound. */
 export const until = async (isTrue: () => boolean | Promise<boolean>, what: string): Promise<void> => {
   const bound = performance.now() + BOUND_MS

@@ -19,11 +19,11 @@ import {
   StatementReceiver,
   type StatementReceiverOptions,
 } from '../../src/index.js'
-import { BOUND_MS, until } from './bound.js'
+import { bounded, until } from './bound.js'
 import { assertNoConnections } from './fleet.js'
 import { countRemains } from './remains.js'
 
-export { BOUND_MS, inTime, until } from './bound.js'
+export { BOUND_MS, bounded, inTime, until } from './bound.js'
 
 /** Far less than a table of the tests: a copy whose loop or receiver stands still is in its middle. */
 export const RING = { slots: 4, slotBytes: 64 * 1024 }
@@ -70,7 +70,7 @@ export const story = (name: string, ...rest: [Body] | [StoryOptions, Body]): voi
     }
     const s: Story = {
       t,
-      signal: AbortSignal.any([failed.signal, AbortSignal.timeout(4 * BOUND_MS)]),
+      signal: AbortSignal.any([failed.signal, bounded()]),
       async folder() {
         const folder = await mkdtemp(join(tmpdir(), 'copyman-'))
         s.defer(() => rm(folder, { recursive: true }))

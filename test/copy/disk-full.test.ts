@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
-import { CopyFailed, copy, type Receiver, type ReceiverFault } from '../../src/index.js'
+import { copy, type Receiver, type ReceiverFault } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { makeSmallDisk, unmountSmallDisks } from '../support/small-disk.js'
-import { assertRows, assertSame, faultOf, fromTable, intoTable, story } from '../support/story.js'
+import { assertRows, assertSame, failsWith, faultOf, fromTable, intoTable, story } from '../support/story.js'
 
 const fleet = await startFleet(3)
 // behind the servers' end: nothing is open on it then
@@ -30,8 +30,7 @@ story(
       to: fleet.targets.map((target) => intoTable(target, 't')),
       retry: { times: 5, backoff: 0 },
     })
-    const error = await copy(options()).catch((error: unknown) => error)
-    assert.ok(error instanceof CopyFailed, String(error))
+    const error = await failsWith(copy(options()))
     const fault = faultOf(error.cause as ReceiverFault<Receiver>, 'target1')
     assert.deepEqual([fault.code, fault.sqlState, fault.phase], ['COPY_SERVER', '53100', 'copy'])
     assert.equal(error.retryable, false)

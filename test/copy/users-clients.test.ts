@@ -16,7 +16,7 @@ import {
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { makeFraming, startProxy } from '../support/proxy.js'
-import { assertStates, atStoryEnd, iterate, once, story, until } from '../support/story.js'
+import { assertStates, atStoryEnd, failsWith, iterate, once, story, until } from '../support/story.js'
 
 const ROWS = 40_000
 const fleet = await startFleet(2, {
@@ -62,11 +62,7 @@ const listenersOf = (client: pg.Client): Record<string, number> =>
 
 /** The error of the only receiver that faulted. */
 const faultOf = async (copying: Promise<unknown>): Promise<CopyError> => {
-  const error = await copying.then(
-    () => assert.fail('the copy succeeded'),
-    (error: unknown) => error,
-  )
-  assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+  const error = await failsWith(copying, { cause: ReceiverFault })
   const [fault] = error.cause.faults.values()
   return fault as CopyError
 }

@@ -3,14 +3,16 @@ import { readFileSync } from 'node:fs'
 import { after } from 'node:test'
 import { inspect } from 'node:util'
 import type { Server } from '../../scripts/postgres/server.js'
-import { type ConnectionInput, CopyError, copy } from '../../src/index.js'
+import { type CopyError, copy } from '../../src/index.js'
 import { type AuthScript, nonceOf, type Peer, say, startAuthServer } from '../support/auth-server.js'
 import { serveTls } from '../support/certificates.js'
 import { startFleet } from '../support/fleet.js'
-import { bounded, story } from '../support/story.js'
+import { asSource, asTarget, faultsWithout } from '../support/login.js'
+import { story } from '../support/story.js'
 import { startTlsRelay } from '../support/tls-relay.js'
 
 const password = 'canary-Auth7'
+const faultOf = faultsWithout(password)
 const fleet = await startFleet(1, { password, settings: { superuser_reserved_connections: '0' } })
 const [source, target] = fleet.all as [Server, Server]
 for (const server of fleet.all) {
@@ -19,38 +21,7 @@ for (const server of fleet.all) {
 }
 await source.query(`INSERT INTO t SELECT md5(i::text) FROM generate_series(1, 1000) AS i`)
 
-const asSource = (connection: ConnectionInput): Promise<unknown> =>
-  copy({
-    from: { connection, statement: 'COPY t TO STDOUT' },
-    to: [() => {}],
-    signal: bounded(),
-  })
-
-const asTarget = (connection: ConnectionInput): Promise<unknown> =>
-  copy({
-    from: ['a row\n'],
-    to: [{ connection, statement: 'COPY t FROM STDIN' }],
-    signal: bounded(),
-  })
-
 const ENDS = [asSource, asTarget]
-
-const faultOf = async (work: Promise<unknown>): Promise<CopyError> => {
-  const error = await work.then(
-    () => assert.fail('it was let through'),
-    (error: Error) => error,
-  )
-  assert.ok(!inspect(error, { depth: 20, showHidden: true }).includes(password), 'the password is shown')
-  let fault: unknown = error
-  while (
-    fault instanceof CopyError &&
-    fault.cause instanceof CopyError &&
-    /_(FAILED|FAULT)$/.test(fault.code)
-  )
-    fault = fault.cause
-  assert.ok(fault instanceof CopyError, inspect(error))
-  return fault
-}
 
 story('row 4: a wrong password, a user that may not come, and nobody else is held up', async () => {
   await target.query('TRUNCATE t')

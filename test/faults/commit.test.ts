@@ -3,7 +3,6 @@ import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
   type CopyError,
-  CopyFailed,
   CopyManager,
   IteratorProducer,
   type Receiver,
@@ -14,6 +13,7 @@ import { startFleet } from '../support/fleet.js'
 import {
   assertSame,
   assertStates,
+  failsWith,
   faultOf,
   fromTable,
   inTime,
@@ -121,11 +121,7 @@ story(
     try {
       const receivers = [intoTable(first, 't', { connection: proxy.connection }), intoTable(second, 't')]
       await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers)
-      const error = await inTime(
-        manager.run().catch((error: unknown) => error),
-        'the copy',
-      )
-      assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+      const error = await inTime(failsWith(manager.run(), { cause: ReceiverFault }), 'the copy')
       assert.deepEqual(error.committed, [])
     } finally {
       await proxy.close()
@@ -151,11 +147,7 @@ story(
     ]
     await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers)
     try {
-      const error = await inTime(
-        manager.run().catch((error: unknown) => error),
-        'the copy',
-      )
-      assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+      const error = await inTime(failsWith(manager.run(), { cause: ReceiverFault }), 'the copy')
       assert.equal(faultOf(error.cause, second.name).code, 'COPY_WORKER')
       assert.deepEqual(error.committed, [first.name])
       assertStates(manager, 'committed', 'rolled-back', 'rolled-back')

@@ -10,7 +10,6 @@ import type { Server } from '../../scripts/postgres/server.js'
 import {
   type ConnectionInput,
   type CopyError,
-  CopyFailed,
   CopyManager,
   NullReceiver,
   ProducerFault,
@@ -22,6 +21,7 @@ import { probesDue, seesKeepalive } from '../support/keepalive.js'
 import {
   assertSame,
   assertStates,
+  failsWith,
   fromTable,
   inTime,
   intoTable,
@@ -233,11 +233,7 @@ story(
 const sourceFault = async (connection: ConnectionInput): Promise<CopyError> => {
   const producer = new StatementProducer({ connection, statement: 'COPY t TO STDOUT' })
   const manager = new CopyManager(producer, [new NullReceiver()], { deadlines: { connect: CONNECT_MS } })
-  const error = await inTime(
-    manager.run().catch((error: unknown) => error),
-    'the copy',
-  )
-  assert.ok(error instanceof CopyFailed && error.cause instanceof ProducerFault, String(error))
+  const error = await inTime(failsWith(manager.run(), { cause: ProducerFault }), 'the copy')
   return error.cause.cause as CopyError
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
   CallReceiver,
-  CopyFailed,
+  type CopyFailed,
   CopyManager,
   ProducerFault,
   StatementProducer,
@@ -16,6 +16,7 @@ import {
   assertRows,
   assertSame,
   assertStates,
+  failsWith,
   faultOf,
   fromTable,
   goOn,
@@ -141,11 +142,7 @@ story(
       const manager = new CopyManager(fromTable(fleet.source, 't'), [intoTable(first, 't')], {
         deadlines: { start: LIMIT_MS },
       })
-      const error = await inTime(
-        manager.run().catch((error: unknown) => error),
-        'the copy',
-      )
-      assert.ok(error instanceof CopyFailed && error.cause instanceof ProducerFault, String(error))
+      const error = await inTime(failsWith(manager.run(), { cause: ProducerFault }), 'the copy')
       assert.deepEqual([error.cause.phase, (error.cause.cause as CopyFailed).code], ['start', 'COPY_TIMEOUT'])
       const [row] = await fleet.source.query<{ pid: number }>(
         'SELECT pid FROM pg_locks WHERE relation = $1::regclass AND granted',
@@ -278,11 +275,7 @@ story("a user's client whose statement after the COPY runs past 'finish' answers
       ],
       { deadlines: { finish: LIMIT_MS } },
     )
-    const error = await inTime(
-      manager.run().catch((error: unknown) => error),
-      'the copy',
-    )
-    assert.ok(error instanceof CopyFailed, String(error))
+    const error = await inTime(failsWith(manager.run()), 'the copy')
     assert.match(error.message, /did not complete the COPY within 2000 ms/)
     await client.query('ROLLBACK')
     assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])

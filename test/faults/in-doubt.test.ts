@@ -24,11 +24,14 @@ import {
   assertRows,
   assertSame,
   assertStates,
+  failsWith,
+  failureOf,
   faultOf,
   fromTable,
   inTime,
   intoTable,
   iterate,
+  statesOf,
   story,
   until,
 } from '../support/story.js'
@@ -63,7 +66,6 @@ const losing = async (
   }
 }
 
-const statesOf = (manager: CopyManager): string[] => manager.outcomes.map(({ state }) => state)
 const assertCommitted = (manager: CopyManager, passes: readonly number[]): void =>
   assert.deepEqual(
     manager.outcomes.map(({ state, passes, fault }) => [state, passes, fault]),
@@ -77,12 +79,6 @@ const assertNoted = ({ warnings }: CopyManager): void => {
   assert.deepEqual([note?.receiver, note?.phase], [first.name, 'commit'])
   assert.match(note?.message as string, /server says that transaction \d+ was committed/)
 }
-
-const failure = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => assert.fail('it did not fail'),
-    (error: unknown) => error,
-  )
 
 for (const [how, options, onFault] of [
   ["under 'abort'", {}, 'abort'],
@@ -146,8 +142,7 @@ story(
   "row 17: under 'abort' a COMMIT that never reached its server is the last one that is sent",
   async () => {
     await losing(cutTheRequest, async ({ manager }) => {
-      const error = await inTime(failure(manager.run()), 'the copy')
-      assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+      const error = await inTime(failsWith(manager.run(), { cause: ReceiverFault }), 'the copy')
       assert.equal(faultOf(error.cause, first.name).code, 'COPY_CONNECTION_LOST')
       assert.deepEqual(error.committed, [])
       assertStates(manager, 'rolled-back', 'rolled-back', 'rolled-back')
@@ -336,8 +331,7 @@ story(
       try {
         const receivers = [intoTable(first, 't', as(proxy.connection))]
         await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers)
-        const error = await inTime(failure(manager.run()), 'the copy')
-        assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+        const error = await inTime(failsWith(manager.run(), { cause: ReceiverFault }), 'the copy')
         assert.ok(inDoubt(/right to pg_control_system/)(faultOf(error.cause, first.name)), error.message)
       } finally {
         await proxy.close()
@@ -357,7 +351,7 @@ story(
     await losing(
       swallowTheAnswer,
       async ({ manager }) => {
-        const running = failure(manager.run({ onFault: 'isolate' }))
+        const running = failureOf(manager.run({ onFault: 'isolate' }))
         await until(
           () => manager.stats().receivers.every(({ state }) => /^committ/.test(state)),
           'all COMMITs are sent',
@@ -384,9 +378,9 @@ story('row 25: close() waits for what became of a lost COMMIT no longer than dea
     async (setting) => {
       const { manager } = setting
       proxy = setting.proxy
-      const running = failure(manager.run({ onFault: 'isolate' }))
+      const running = failureOf(manager.run({ onFault: 'isolate' }))
       await until(() => manager.stats().receivers[1]?.state === 'committed', 'the second is committed')
-      const error = await inTime(failure(manager.close()), 'close()')
+      const error = await inTime(failureOf(manager.close()), 'close()')
       assert.ok(error instanceof CopyAborted, String(error))
       assert.deepEqual(error.committed, [second.name, third.name])
       assert.ok((await running) instanceof CopyAborted)
@@ -440,7 +434,7 @@ story(
         atomicity: 'each',
         deadlines: { resolve: 0 },
       })
-      const running = failure(manager.run({ onFault: 'isolate' }))
+      const running = failureOf(manager.run({ onFault: 'isolate' }))
       await until(() => statesOf(manager)[0] === 'in-doubt', 'the first is in doubt')
       for (const server of [second, third]) {
         await server.query(

@@ -7,14 +7,16 @@ import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import type { Server } from '../../scripts/postgres/server.js'
-import { type ConnectionInput, CopyError, copy } from '../../src/index.js'
+import { type ConnectionInput, copy } from '../../src/index.js'
 import { type AuthScript, type AuthServer, startAuthServer } from '../support/auth-server.js'
 import { type Certificate, certificatePath, privateFolder, serveTls } from '../support/certificates.js'
 import { startFleet } from '../support/fleet.js'
-import { bounded, story } from '../support/story.js'
+import { asSource, asTarget, faultsWithout } from '../support/login.js'
+import { story } from '../support/story.js'
 import { startTlsRelay } from '../support/tls-relay.js'
 
 const password = 'canary-Tls7'
+const faultOf = faultsWithout(password)
 const [source, withoutTls] = (await startFleet(1, { password })).all as [Server, Server]
 await serveTls(source, 'addressed')
 await withoutTls.query('CREATE TABLE t (s text)')
@@ -52,13 +54,13 @@ const ask = async (connection: ConnectionInput, sql: string): Promise<string> =>
   return text.trim()
 }
 
-/** Whether the server says that a source's connection is encrypted. */
 /** Servers know direct TLS from 17 on. */
 const [{ direct }] = (await source.query(
   `SELECT current_setting('server_version_num')::int >= 170000 AS direct`,
 )) as [{ direct: boolean }]
 const directly = (words: string): string[] => (direct ? [`${words} sslnegotiation=direct`] : [])
 
+/** Whether the server says that a source's connection is encrypted. */
 const sourceEncrypted = async (connection: ConnectionInput): Promise<boolean> =>
   (await ask(connection, IS_ENCRYPTED)) === 't'
 
@@ -72,38 +74,6 @@ const targetEncrypted = async (server: Server, connection: ConnectionInput): Pro
   const [row] = await server.query('SELECT s FROM t WHERE s IN ($1, $2)', ['true', 'false'])
   return row?.s === 'true'
 }
-
-/** What `prove` is told of a connection that must fail: the fault itself, without the copy's own words. */
-const faultOf = async (work: Promise<unknown>): Promise<CopyError> => {
-  const error = await work.then(
-    () => assert.fail('it was let through'),
-    (error: Error) => error,
-  )
-  assert.ok(!inspect(error, { depth: 20, showHidden: true }).includes(password), 'the password is shown')
-  let fault: unknown = error
-  while (
-    fault instanceof CopyError &&
-    fault.cause instanceof CopyError &&
-    /_(FAILED|FAULT)$/.test(fault.code)
-  )
-    fault = fault.cause
-  assert.ok(fault instanceof CopyError, inspect(error))
-  return fault
-}
-
-const asSource = (connection: ConnectionInput): Promise<unknown> =>
-  copy({
-    from: { connection, statement: 'COPY t TO STDOUT' },
-    to: [() => {}],
-    signal: bounded(),
-  })
-
-const asTarget = (connection: ConnectionInput): Promise<unknown> =>
-  copy({
-    from: ['a row\n'],
-    to: [{ connection, statement: 'COPY t FROM STDIN' }],
-    signal: bounded(),
-  })
 
 const scripted = async <T>(script: AuthScript, use: (server: AuthServer) => Promise<T>): Promise<T> => {
   const server = await startAuthServer(script)

@@ -8,7 +8,6 @@ import type { Server } from '../../scripts/postgres/server.js'
 import {
   CallReceiver,
   CopyAborted,
-  CopyFailed,
   CopyManager,
   type CopyManagerOptions,
   ReceiverFault,
@@ -17,6 +16,7 @@ import {
 import { startFleet } from '../support/fleet.js'
 import {
   assertSame,
+  failsWith,
   faultOf,
   fromTable,
   inTime,
@@ -123,11 +123,7 @@ story(
 
 story("row 18: under 'abort' a thread's end ends the copy, with nothing loaded anywhere", async () => {
   await using manager = new CopyManager(from(), [module('exits'), ...others()], { ring: RING })
-  const error = await inTime(
-    manager.run().catch((error: unknown) => error),
-    'the copy',
-  )
-  assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+  const error = await inTime(failsWith(manager.run(), { cause: ReceiverFault }), 'the copy')
   assert.equal(faultOf(error.cause, 'bad').code, 'COPY_WORKER')
   await fleet.assertEmpty('t')
 })

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import type { Server } from '../../scripts/postgres/server.js'
-import { CopyFailed, CopyManager, copy, ReceiverFault } from '../../src/index.js'
+import { CopyManager, copy, ReceiverFault } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { assertRows, assertSame, fromTable, intoTable, iterate, once, story } from '../support/story.js'
+import {
+  assertRows,
+  assertSame,
+  failsWith,
+  fromTable,
+  intoTable,
+  iterate,
+  once,
+  story,
+} from '../support/story.js'
 
 const ROWS = 20_000
 const fleet = await startFleet(3, { rows: ROWS, columns: 'i int PRIMARY KEY, s text' })
@@ -26,8 +35,7 @@ for (const [what, bad, expected] of [
   const good = fleet.targets[0] as Server
 
   story(`${what}: nobody commits under 'abort'`, async () => {
-    const error = await copy({ from: from(), to: [into(0), into(bad)] }).catch((error: unknown) => error)
-    assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+    const error = await failsWith(copy({ from: from(), to: [into(0), into(bad)] }), { cause: ReceiverFault })
     assert.equal(error.sqlState ?? [...error.cause.faults.values()][0]?.code, expected)
     assert.deepEqual(error.committed, [])
     await fleet.assertEmpty('t')
@@ -47,13 +55,14 @@ for (const [what, bad, expected] of [
   })
 
   story(`${what}: under 'each' the other commits on its own, and the error lists it`, async () => {
-    const error = await copy({
-      from: from(),
-      // the bad one says so last
-      to: [into(0), into(bad, { after: ['SELECT pg_sleep(0.5)'] })],
-      atomicity: 'each',
-    }).catch((error: unknown) => error)
-    assert.ok(error instanceof CopyFailed, String(error))
+    const error = await failsWith(
+      copy({
+        from: from(),
+        // the bad one says so last
+        to: [into(0), into(bad, { after: ['SELECT pg_sleep(0.5)'] })],
+        atomicity: 'each',
+      }),
+    )
     assert.deepEqual(error.committed, [good.name])
     await assertSame([fleet.source, good], 't')
     await assertRows([fleet.targets[bad] as Server], 't', 0)

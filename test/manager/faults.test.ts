@@ -15,6 +15,7 @@ import {
   assertSame,
   assertStates,
   bounded,
+  failsWith,
   faultOf,
   fromTable,
   intoTable,
@@ -68,13 +69,14 @@ story('the only target dies and nobody reconciles: CopyFailed, and no receiver i
   const [only] = fleet.targets as [Server]
   const manager = new CopyManager(fromTable(fleet.source, 't'), [intoTable(only, 't')], { ring: RING })
   let fault: ReceiverFault<Receiver> | undefined
-  const error = await iterate(manager, {
-    cycle: once(() => terminateCopy(only, 't')),
-    fault: (thrown) => {
-      fault = thrown
-    },
-  }).catch((error: unknown) => error)
-  assert.ok(error instanceof CopyFailed, String(error))
+  const error = await failsWith(
+    iterate(manager, {
+      cycle: once(() => terminateCopy(only, 't')),
+      fault: (thrown) => {
+        fault = thrown
+      },
+    }),
+  )
   assert.ok(fault instanceof ReceiverFault)
   assert.equal(error.cause, fault)
   assert.deepEqual(error.committed, [])

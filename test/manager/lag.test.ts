@@ -6,7 +6,6 @@ import type { Server } from '../../scripts/postgres/server.js'
 import {
   CallReceiver,
   CopyError,
-  CopyFailed,
   CopyManager,
   type CopyManagerOptions,
   copy,
@@ -24,6 +23,7 @@ import {
   assertSame,
   atStoryEnd,
   bounded,
+  failsWith,
   faultOf,
   fromTable,
   intoTable,
@@ -141,10 +141,7 @@ story(
   "row 21: under drop and 'abort' a slow target ends the copy, and nothing is loaded anywhere",
   async () => {
     await withSlowLine(CRAWL, async (receivers) => {
-      const error = await managing(receivers, drop(1))
-        .run()
-        .catch((error: unknown) => error)
-      assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+      const error = await failsWith(managing(receivers, drop(1)).run(), { cause: ReceiverFault })
       assertLag(faultOf(error.cause, 'target1'))
       assert.equal(error.retryable, true)
     })

@@ -6,7 +6,6 @@ import type { Server } from '../../scripts/postgres/server.js'
 import {
   CallReceiver,
   CopyError,
-  CopyFailed,
   CopyManager,
   IteratorProducer,
   NullReceiver,
@@ -16,6 +15,7 @@ import { startFleet } from '../support/fleet.js'
 import {
   assertSame,
   assertStates,
+  failsWith,
   fromTable,
   intoTable,
   iterate,
@@ -211,10 +211,12 @@ story(
       }),
       [intoTable(first, 't')],
     )
-    const error = await iterate(manager, {
-      cycle: once(() => manager.attach(intoTable(second, 't'))),
-    }).catch((error: unknown) => error)
-    assert.ok(error instanceof CopyFailed && error.cause instanceof ProducerFault, String(error))
+    const error = await failsWith(
+      iterate(manager, {
+        cycle: once(() => manager.attach(intoTable(second, 't'))),
+      }),
+      { cause: ProducerFault },
+    )
     assert.match(error.message, /pass 2 gave 5 messages of 30 bytes, the first 4 of 24/)
     await fleet.assertEmpty('t')
   },

@@ -108,26 +108,29 @@ export const assertStates = (
   ...states: readonly ReceiverState[]
 ): void => assert.deepEqual(statesOf(manager), states)
 
-/** Fails unless the work fails with CopyFailed, for this cause. @returns the error */
-export const failsWith = async (
+type Cause = typeof ReceiverFault | typeof ProducerFault
+type CauseOf<C> = C extends typeof ReceiverFault ? ReceiverFault<Receiver> : ProducerFault
+
+/**
+ * Fails unless the work fails with CopyFailed, whose cause is of this class and has, or holds the fault of a receiver
+ * that has, this code.
+ * @returns the error
+ */
+export const failsWith = async <C extends Cause>(
   work: Promise<unknown>,
-  expected: { readonly cause?: Cause; readonly code?: string } = {},
-): Promise<CopyFailed> => {
+  expected: { readonly cause?: C; readonly code?: string } = {},
+): Promise<CopyFailed & { readonly cause: CauseOf<C> }> => {
   const error = await failureOf(work)
   assert.ok(error instanceof CopyFailed, String(error))
   const { cause } = error
   if (expected.cause !== undefined) assert.ok(cause instanceof expected.cause, String(cause))
   if (expected.code !== undefined) {
-    const codes = cause instanceof ReceiverFault ? [...cause.faults.values()] : [cause as CopyError]
-    assert.ok(
-      codes.some(({ code }) => code === expected.code),
-      codes.join('; '),
-    )
+    const faults = cause instanceof ReceiverFault ? [...cause.faults.values()] : [cause as CopyError]
+    const codes = faults.map(({ code }) => code as string)
+    assert.ok(codes.includes(expected.code), codes.join(', '))
   }
-  return error
+  return error as CopyFailed & { readonly cause: CauseOf<C> }
 }
-
-type Cause = typeof ReceiverFault | typeof ProducerFault
 
 /** What the work fails with; fails if the work succeeds. */
 export const failureOf = (work: Promise<unknown>): Promise<unknown> =>

@@ -19,11 +19,11 @@ await fleet.source.query(
   `INSERT INTO t SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, 20000) AS i`,
 )
 
-story("a source's bytes are read into the ring by the kernel, and copied by nobody", async ({ t }) => {
+story("a source's bytes are read into the ring by the kernel, and copied by nobody", async (s) => {
   let landed = 0
   let copied = 0
   const { landed: land, chunk } = CopyOutIntake.prototype
-  t.after(() => mock.restoreAll())
+  s.defer(() => mock.restoreAll())
   mock.method(CopyOutIntake.prototype, 'landed', function (this: CopyOutIntake, view: Uint8Array, n: number) {
     if (view.buffer instanceof SharedArrayBuffer) landed += n
     return land.call(this, view, n)
@@ -43,20 +43,20 @@ story("a source's bytes are read into the ring by the kernel, and copied by nobo
 
 story(
   'header and payload of a slice go to a target in one write of its own memory, which says when it has left',
-  async ({ t }) => {
+  async (s) => {
     const connection = await checkConnection(target.connection, 'to').resolve()
     const plan = { connection, statement: 'COPY t FROM STDIN', before: [], after: [], settings: {} }
     const to = new StatementTarget(
       { kind: 'statement', ...plan, connectMs: 10_000, startMs: 10_000, finishMs: 0 },
       () => undefined,
     )
-    t.after(() => to.end(1000))
+    s.defer(() => to.end(1000))
     await to.open()
     const row = copyData('1\tone\n')
     const frame = new Uint8Array(new SharedArrayBuffer(row.length))
     frame.set(row)
     const slice: RingSlice = { sequence: 0, frame, bytes: row.length - 5, rows: 1, continues: false }
-    t.after(() => mock.restoreAll())
+    s.defer(() => mock.restoreAll())
     const write = mock.method(Socket.prototype, 'write')
     let sent = false
     const left = new Promise<void>((resolve) =>

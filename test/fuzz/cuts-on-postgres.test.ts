@@ -87,8 +87,8 @@ for (const proxied of ['source', 'target'] as const) {
       {
         timeout: TIMEOUT_MS,
       },
-      async ({ t }) => {
-        t.diagnostic(`COPYMAN_SEED=${SEED}`)
+      async (s) => {
+        s.t.diagnostic(`COPYMAN_SEED=${SEED}`)
         const random = randomFrom(SEED + proxied.length + format.length)
         for (let copy = 0; copy < COPIES; copy += 1) {
           const direction = random() < 0.5 ? 'to-server' : 'to-client'

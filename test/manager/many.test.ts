@@ -48,12 +48,12 @@ story('five managers at once share a pool that holds the threads of two', async 
   }
 })
 
-story('one copy into 64 receivers', async ({ t }) => {
+story('one copy into 64 receivers', async (s) => {
   await truncate()
   const warnings: Error[] = []
   const warned = (warning: Error): unknown => warnings.push(warning)
   process.on('warning', warned)
-  t.after(() => process.off('warning', warned))
+  s.defer(() => process.off('warning', warned))
   const result = await copy({
     from: fromTable(fleet.source, 't'),
     to: fleet.targets.flatMap((target) => tables.map((table) => intoTable(target, table))),

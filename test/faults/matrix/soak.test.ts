@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { CopyFailed, CopyManager, type CopyManagerOptions, type Receiver } from '../../../src/index.js'
 import { IS_FULL, TIMEOUT_MS } from '../../fuzz/amount.js'
+import { countRemains } from '../../support/remains.js'
 import { randomFrom, SEED } from '../../support/seed.js'
-import { inTime, iterate, once, type Story, story } from '../../support/story.js'
+import { inTime, iterate, once, story } from '../../support/story.js'
 import { CONNECTING } from './connecting.js'
 import { LIVING } from './living.js'
 import { LOADING } from './loading.js'
@@ -54,7 +55,7 @@ const optionsOf = (random: Random, parts: readonly Part[]): CopyManagerOptions =
 }
 
 /** One copy with faults, and what faults.md says must be true after it. */
-const playOne = async (s: Story, random: Random): Promise<{ faults: number; what: string }> => {
+const playOne = async (random: Random): Promise<{ faults: number; what: string }> => {
   const parts = plan(random)
   const options = optionsOf(random, parts)
   const failing = below(random, PRODUCER_FAILS) === 0 ? oneOf(random, sources) : undefined
@@ -65,6 +66,12 @@ const playOne = async (s: Story, random: Random): Promise<{ faults: number; what
       [stage.good, stage.bad].map(async (server) => [server, await order.target(server)] as const),
     ),
   )
+  // the watching relays stay open until the end of this copy's part of the story
+  const remains = countRemains()
+  const assertNothingLeft = async (): Promise<void> => {
+    await stage.fleet.assertNoConnections()
+    await remains.assertNoneLeft()
+  }
   const staged = new Map<Part, Staged>()
   const watched = (place: Place): Receiver => {
     const connection = targets.get(place.server)
@@ -118,7 +125,7 @@ const playOne = async (s: Story, random: Random): Promise<{ faults: number; what
       if (outcomes[i]?.state === 'committed') await stage.assertLoaded(place, 't')
       else await stage.assertEmpty(place)
     }
-    await stage.assertLetGo(s, [manager, ended, ...outcomes])
+    await stage.assertLetGo({ assertNothingLeft }, [manager, ended, ...outcomes])
     order.assertKept()
     return { faults: staged.size + (failing ? 1 : 0), what: what.join('; ') }
   } catch (error) {
@@ -140,7 +147,7 @@ story(
     for (let copies = 0; faults < FAULTS; copies++) {
       const random = randomFrom(SEED + copies)
       try {
-        faults += (await playOne(s, random)).faults
+        faults += (await playOne(random)).faults
       } catch (error) {
         throw new Error(
           `copy ${copies} of COPYMAN_SEED=${SEED}, or the first of COPYMAN_SEED=${SEED + copies}`,

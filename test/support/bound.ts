@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export const BOUND_MS = 45_000
 
 /** Within this time all that a copy has closed is gone, also while other work keeps all cores busy. */
-export const CLOSE_MS = 15_000
+export const CLOSE_MS = Number(process.env.COPYMAN_TEST_CLOSE_MS ?? 15_000)
 
 /** Ends a whole copy, or several, that would hang. */
 export const bounded = (): AbortSignal => AbortSignal.timeout(4 * BOUND_MS)

@@ -1,6 +1,7 @@
 // Runs the compiled tests: `node scripts/run-tests.mjs [part of a path …]`. Node 20 takes no globs, and given a folder
 // it would run fixtures as tests. A compiled test whose source is gone is not run.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,14 +27,42 @@ if (missing.length > 0) {
   console.error(`not compiled: ${missing.join(', ')}; run npm run build`)
   process.exit(2)
 }
+/**
+ * One data folder that the servers of all test files are copied from: initdb takes longer than a copy and a start. Its
+ * supervisor removes it when this process ends, however it ends.
+ */
+const makeTemplate = async () => {
+  const load = (name) => import(new URL(`../dist/scripts/postgres/${name}.js`, import.meta.url))
+  const [{ chooseInstallation }, { Supervision }, { Template }] = await Promise.all(
+    ['installations', 'supervision', 'template'].map(load),
+  )
+  const supervision = await Supervision.begin()
+  const template = await Template.make(
+    supervision,
+    chooseInstallation(),
+    join(supervision.folder, 'template'),
+  )
+  return { text: JSON.stringify(template.share()), remove: () => supervision.end() }
+}
+
 // a file waits for servers about half of its time; many at once would make them fight for the cores, and deadlines with them
 const timeoutMs = process.env.COPYMAN_FAULT === 'full' ? 1_500_000 : 300_000
 const args = [
   '--test',
   '--test-reporter=spec',
-  '--test-concurrency=3',
+  '--test-concurrency=4',
   `--test-timeout=${timeoutMs}`,
   ...files,
 ]
-const { status, signal } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' })
+const needsServers = files.some((file) => !file.startsWith(join('dist', 'test', 'unit')))
+const template = needsServers ? await makeTemplate() : undefined
+const child = spawn(process.execPath, args, {
+  cwd: ROOT,
+  stdio: 'inherit',
+  env: { ...process.env, ...(template && { COPYMAN_TEST_TEMPLATE: template.text }) },
+})
+// Ctrl-C reaches the tests too: this process waits for them
+process.on('SIGINT', () => {})
+const [status, signal] = await once(child, 'exit')
+await template?.remove()
 process.exit(status ?? (signal === 'SIGINT' ? 130 : 1))

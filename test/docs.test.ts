@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
-import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { startFleet } from './support/fleet.js'
 import { makeEvents, runSample, samplesOf } from './support/samples.js'
-import { assertSame } from './support/story.js'
+import { assertSame, story } from './support/story.js'
 
 const DOCS = new URL('../../docs/', import.meta.url)
 const GUIDE = [
@@ -26,7 +25,7 @@ const texts = new Map<string, string>()
 for (const page of pages) texts.set(page, await readFile(new URL(page, DOCS), 'utf8'))
 const samples = (page: string): ReturnType<typeof samplesOf> => samplesOf(texts.get(page) ?? '')
 
-test('the pages of the guide are there, each with samples, and their links lead somewhere', async () => {
+story('the pages of the guide are there, each with samples, and their links lead somewhere', async () => {
   for (const page of GUIDE) assert.ok(pages.includes(page), `${page} is missing`)
   for (const [page, text] of texts) {
     if (GUIDE.includes(page)) assert.ok(samples(page).programs.length > 0, `${page} has no sample`)
@@ -82,7 +81,7 @@ for (const one of told) console.log(JSON.stringify(one))
 
 const { modules } = samples('observability.md')
 
-test('the recipe for Prometheus counts, and reads the lag when it is scraped', async () => {
+story('the recipe for Prometheus counts, and reads the lag when it is scraped', async () => {
   const watch = `import { watchCopies } from './prometheus.js'
 watchCopies({ Counter: Metric, Gauge: Metric, Histogram: Metric })`
   const scrape = 'for (const metric of Metric.all) metric.collect?.()'
@@ -105,7 +104,7 @@ watchCopies({ Counter: Metric, Gauge: Metric, Histogram: Metric })`
   )
 })
 
-test('the recipe for OpenTelemetry makes a span of a copy, with its events', async () => {
+story('the recipe for OpenTelemetry makes a span of a copy, with its events', async () => {
   const watch = `import { watchCopies } from './telemetry.js'\nwatchCopies(tracer, meter)`
   const { stdout } = await runSample(watched(watch), fleet, Object.fromEntries(modules))
   const bytes = /"copyman.bytes":(\d+)/.exec(stdout)?.[1]
@@ -125,8 +124,8 @@ test('the recipe for OpenTelemetry makes a span of a copy, with its events', asy
 for (const page of pages) {
   const { programs, modules } = samples(page)
   for (const [i, { text, prints, equal }] of programs.entries()) {
-    test(`sample ${i + 1} of ${page} runs and does what it says`, async () => {
-      await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE events')))
+    story(`sample ${i + 1} of ${page} runs and does what it says`, async () => {
+      await fleet.onTargets('TRUNCATE events')
       const { stdout, output } = await runSample(text, fleet, { ...files, ...Object.fromEntries(modules) })
       if (prints !== undefined) assert.equal(stdout, prints, output)
       const servers = equal.map((number) => fleet.all[number - 1] ?? fleet.source)

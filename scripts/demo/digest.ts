@@ -10,12 +10,12 @@ export interface Digest {
 const SAME_TEXT =
   '-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C'
 
-/** Counts and hashes all rows of `table` on the server: the sum, over all rows, of the first 64 bits of the row's md5. */
+/** Counts and hashes all rows of `table` on the server: the sum, over all rows, of PostgreSQL's 64-bit hash of the row's text. */
 export const digestOf = async (server: Server, table: string): Promise<Digest> => {
   const client = await server.client({ options: SAME_TEXT })
   try {
     const { rows } = await client.query<Digest>(
-      `SELECT count(*)::text AS rows, coalesce(sum(('x' || md5(t::text))::bit(64)::bigint::numeric), 0)::text AS hash FROM ${table} AS t`,
+      `SELECT count(*)::text AS rows, coalesce(sum(hashtextextended(t::text, 0)), 0)::text AS hash FROM ${table} AS t`,
     )
     return rows[0] as Digest
   } finally {

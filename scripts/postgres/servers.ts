@@ -3,7 +3,7 @@ import { type Choice, chooseInstallation } from './installations.js'
 import { Server } from './server.js'
 import type { Settings } from './settings.js'
 import { Supervision } from './supervision.js'
-import { Template } from './template.js'
+import { type SharedTemplate, Template } from './template.js'
 
 export interface StartOptions extends Choice {
   /** How many servers; default: 1. */
@@ -14,6 +14,11 @@ export interface StartOptions extends Choice {
   perServer?: (index: number) => Choice & { settings?: Settings }
   /** Password of the superuser `postgres`. Default: none, so that every user of this machine may connect. */
   password?: string
+  /**
+   * Data folder and binaries for all servers; nothing else is chosen then. Not for servers with a password. Servers that
+   * come from one template are the same cluster to PostgreSQL.
+   */
+  template?: SharedTemplate
   /** Default 'pg0', 'pg1' … Each server shows its name in the process list. */
   names?: string[]
 }
@@ -36,10 +41,11 @@ export interface Servers extends ReadonlyArray<Server>, AsyncDisposable {
  * the start faster still.
  */
 export async function startServers(options: StartOptions = {}): Promise<Servers> {
-  const { count = 1, settings, perServer, password, names = [], ...choice } = options
+  const { count = 1, settings, perServer, password, template: given, names = [], ...choice } = options
+  const shared = password === undefined ? given : undefined
   const plans = Array.from({ length: count }, (_, index) => {
     const { settings: own, ...ownChoice } = perServer?.(index) ?? {}
-    const installation = chooseInstallation({ ...choice, ...ownChoice })
+    const installation = shared ?? chooseInstallation({ ...choice, ...ownChoice })
     return { name: names[index] ?? `pg${index}`, installation, settings: { ...settings, ...own } }
   })
   const supervision = await Supervision.begin()
@@ -50,7 +56,10 @@ export async function startServers(options: StartOptions = {}): Promise<Servers>
       const folder = join(supervision.folder, `${index}`)
       const { bindir } = installation
       const template =
-        templates.get(bindir) ?? Template.make(supervision, installation, `${folder}.template`, password)
+        templates.get(bindir) ??
+        (shared === undefined
+          ? Template.make(supervision, installation, `${folder}.template`, password)
+          : Promise.resolve(Template.shared(supervision, shared)))
       templates.set(bindir, template)
       const server = new Server(await template, name, folder, ports)
       await server.create(settings)

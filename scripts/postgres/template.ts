@@ -3,6 +3,13 @@ import { dirname, join, relative, resolve } from 'node:path'
 import type { Installation } from './installations.js'
 import type { Supervision } from './supervision.js'
 
+/** A template that another process made, and keeps for as long as servers are copied from it. */
+export interface SharedTemplate {
+  readonly folder: string
+  readonly bindir: string
+  readonly version: string
+}
+
 /**
  * A fresh data folder, which is copied for each server, and its binaries. A copy takes a fifth of the time of initdb, and
  * hardly any CPU.
@@ -55,6 +62,16 @@ export class Template {
       rmSync(secret, { force: true })
     }
     return new Template(supervision, folder, { ...installation, bindir }, password)
+  }
+
+  /** The template of another process, whose servers run as the same user. */
+  static shared(supervision: Supervision, { folder, ...installation }: SharedTemplate): Template {
+    return new Template(supervision, folder, installation)
+  }
+
+  /** For other processes; theirs until the supervision of this one ends. */
+  share(): SharedTemplate {
+    return { folder: this.#folder, bindir: this.bindir, version: this.version }
   }
 
   /** `folder` must not exist. */

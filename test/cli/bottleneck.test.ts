@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { BottleneckDetector, holderText } from '../../src/cli/progress/bottleneck.js'
 import { Obstacles } from '../../src/cli/progress/obstacles.js'
@@ -7,6 +6,7 @@ import { Rates } from '../../src/cli/progress/rates.js'
 import type { CopyStats, ReceiverState, ReceiverStats } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { relay } from '../support/relay.js'
+import { story } from '../support/story.js'
 import { ended, start } from './command.js'
 
 const MIB = 1024 * 1024
@@ -54,7 +54,7 @@ const heldBackBy = async (...to: string[]): Promise<Progress['heldBackBy']> => {
 
 const nameOf = (url: string): string => new URL(url).host + new URL(url).pathname
 
-test('a target whose server is slow holds the others back: its server', async () => {
+story('a target whose server is slow holds the others back: its server', async () => {
   await fleet.targets[0]?.query(`CREATE FUNCTION doze() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$;
     CREATE TRIGGER doze BEFORE INSERT ON wide FOR EACH ROW EXECUTE FUNCTION doze()`)
@@ -66,7 +66,7 @@ test('a target whose server is slow holds the others back: its server', async ()
   }
 })
 
-test('a target behind a slow line holds the others back: its network', async () => {
+story('a target behind a slow line holds the others back: its network', async () => {
   await using line = await relay(fleet.targets[0] as Server, {
     async *toServer(incoming, line) {
       for await (const bytes of incoming) {
@@ -100,7 +100,7 @@ const lookedAt = (stats: CopyStats): string => {
   return holder === undefined ? 'none' : holderText(holder, stats.receivers.length)
 }
 
-test('the bottleneck is the target that mostly holds the others up', () => {
+story('the bottleneck is the target that mostly holds the others up', () => {
   assert.match(lookedAt(statsOf(['a', false], ['b', false])), /waits for (the source|copyman itself)/)
   assert.equal(lookedAt(statsOf(['a', true], ['b', false])), 'waits for a')
   assert.equal(lookedAt(statsOf(['a', true], ['b', true])), 'waits for the targets')
@@ -110,13 +110,13 @@ test('the bottleneck is the target that mostly holds the others up', () => {
   assert.equal(lookedAt(statsOf(['a', false, 'committed'])), 'none')
 })
 
-test('one sample that is out of line changes nothing', () => {
+story('one sample that is out of line changes nothing', () => {
   const detector = new BottleneckDetector()
   for (let i = 0; i < 20; i++) detector.look(statsOf(['a', true], ['b', false]))
   assert.deepEqual(detector.look(statsOf(['a', false], ['b', true])), { kind: 'target', names: ['a'] })
 })
 
-test('the obstacle of a target is the most frequent of its last three answers', () => {
+story('the obstacle of a target is the most frequent of its last three answers', () => {
   const obstacles = new Obstacles()
   const after = (...waits: [type: string | null, event: string | null][]): string | undefined => {
     let found: string | undefined
@@ -135,7 +135,7 @@ test('the obstacle of a target is the most frequent of its last three answers', 
   assert.equal(after(['Lock', 'relation'], ['Lock', 'relation']), 'lock')
 })
 
-test('rates are those of the last seconds, and begin anew with a pass', () => {
+story('rates are those of the last seconds, and begin anew with a pass', () => {
   const rates = new Rates()
   const at = (now: number, bytes: number): number =>
     rates.of('a', { bytes, messages: 0, share: 0 }, now).bytes

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { type CheckCommandOptions, checkCommand } from '../../src/cli/check/check-command.js'
 import { startFleet } from '../support/fleet.js'
+import { story } from '../support/story.js'
 
 const password = 'canary-Report7'
 const fleet = await startFleet(2, { password, settings: { autovacuum: 'off' } })
@@ -27,7 +27,7 @@ const run = async (
   return { status, text, lines: text.split('\n') }
 }
 
-test('one table of all ends, the format and why, the size and time; exit status 0', async () => {
+story('one table of all ends, the format and why, the size and time; exit status 0', async () => {
   const { status, lines } = await run()
   assert.equal(status, 0)
   const version = String.raw`\d+\.\d+`
@@ -55,39 +55,42 @@ test('one table of all ends, the format and why, the size and time; exit status 
   assert.equal(rest[0]?.indexOf('UTF8'), head?.indexOf('encoding'))
 })
 
-test('everything that would fail, for all targets; exit status 1, and 2 when the call is wrong', async () => {
-  const [first, second] = targets
-  await first?.query('CREATE TABLE other (id int, missing_there text NOT NULL)')
-  const { status, text } = await run({
-    targets: [
-      { name: 'dead', connection: 'postgres://x:hidden@127.0.0.1:1/x', table: '"events"' },
-      { name: 'wrong', connection: first?.url.replace(password, 'guess') ?? '', table: '"events"' },
-      { name: 'other', connection: first?.url ?? '', table: '"other"' },
-      { name: 'nothing', connection: second?.url ?? '', table: '"nothing"' },
-      { name: 'good', connection: second?.url ?? '', table: '"events"' },
-    ],
-  })
-  assert.equal(status, 1)
-  assert.match(text, /^dead +127\.0\.0\.1:1\/x +- .*1 error$/m)
-  assert.match(text, /^dead: error: cannot connect to 127\.0\.0\.1:1: .*ECONNREFUSED/m)
-  assert.match(text, /^wrong: error: .*password authentication failed for user "postgres"/m)
-  assert.match(text, /^other: error: column "what" \(text\) is missing here/m)
-  assert.match(text, /^other: error: column "missing_there" \(text\) is NOT NULL/m)
-  assert.match(text, /^nothing +\S+ +\S+ +missing +- .*1 error$/m)
-  assert.match(
-    text,
-    /^nothing: error: table nothing does not exist\. To make it: psql -d postgres:\/\/postgres@/m,
-  )
-  assert.match(text, /^good .* ok$/m)
-  assert.match(text, /^1 of 5 targets can be loaded\.$/m)
-  assert.doesNotMatch(text, /hidden|guess\b|All is well/)
-  const twice = await run({
-    targets: [1, 2].map((i) => ({ name: `t${i}`, connection: first?.url ?? '', table: '"events"' })),
-  })
-  assert.equal(twice.status, 2)
-})
+story(
+  'everything that would fail, for all targets; exit status 1, and 2 when the call is wrong',
+  async () => {
+    const [first, second] = targets
+    await first?.query('CREATE TABLE other (id int, missing_there text NOT NULL)')
+    const { status, text } = await run({
+      targets: [
+        { name: 'dead', connection: 'postgres://x:hidden@127.0.0.1:1/x', table: '"events"' },
+        { name: 'wrong', connection: first?.url.replace(password, 'guess') ?? '', table: '"events"' },
+        { name: 'other', connection: first?.url ?? '', table: '"other"' },
+        { name: 'nothing', connection: second?.url ?? '', table: '"nothing"' },
+        { name: 'good', connection: second?.url ?? '', table: '"events"' },
+      ],
+    })
+    assert.equal(status, 1)
+    assert.match(text, /^dead +127\.0\.0\.1:1\/x +- .*1 error$/m)
+    assert.match(text, /^dead: error: cannot connect to 127\.0\.0\.1:1: .*ECONNREFUSED/m)
+    assert.match(text, /^wrong: error: .*password authentication failed for user "postgres"/m)
+    assert.match(text, /^other: error: column "what" \(text\) is missing here/m)
+    assert.match(text, /^other: error: column "missing_there" \(text\) is NOT NULL/m)
+    assert.match(text, /^nothing +\S+ +\S+ +missing +- .*1 error$/m)
+    assert.match(
+      text,
+      /^nothing: error: table nothing does not exist\. To make it: psql -d postgres:\/\/postgres@/m,
+    )
+    assert.match(text, /^good .* ok$/m)
+    assert.match(text, /^1 of 5 targets can be loaded\.$/m)
+    assert.doesNotMatch(text, /hidden|guess\b|All is well/)
+    const twice = await run({
+      targets: [1, 2].map((i) => ({ name: `t${i}`, connection: first?.url ?? '', table: '"events"' })),
+    })
+    assert.equal(twice.status, 2)
+  },
+)
 
-test('--json is one line for programs, --quiet says nothing when all is well', async () => {
+story('--json is one line for programs, --quiet says nothing when all is well', async () => {
   const { status, lines } = await run({ json: true })
   assert.equal(status, 0)
   assert.equal(lines.length, 2)
@@ -121,7 +124,7 @@ test('--json is one line for programs, --quiet says nothing when all is well', a
   assert.match((await run({ quiet: true, freeze: true })).text, /add --truncate/)
 })
 
-test('text of a server cannot move a cursor, nor pass for a line of ours', async () => {
+story('text of a server cannot move a cursor, nor pass for a line of ours', async () => {
   const name = 'e\u001b[2Jv\nil\u202e'
   for (const server of fleet.all) {
     await server.query(`CREATE TABLE evil (id int)`)
@@ -141,7 +144,7 @@ test('text of a server cannot move a cursor, nor pass for a line of ours', async
   for (const printed of [text, json.text]) assert.doesNotMatch(printed, /[\u0000-\u0009\u000b-\u001f\u202e]/)
 })
 
-test('a connection that cannot be is refused before any other is opened', async () => {
+story('a connection that cannot be is refused before any other is opened', async () => {
   await assert.rejects(
     run({
       targets: [{ name: 't', connection: 'postgres://u:hidden@host:99999/x', table: '"events"' }],
@@ -151,18 +154,20 @@ test('a connection that cannot be is refused before any other is opened', async 
   )
 })
 
-test('a check changes nothing: no transaction of its own takes a number, and no connection is left', async () => {
-  const state = (): Promise<unknown[]> =>
-    Promise.all(
-      fleet.all.map((server) =>
-        server.query(
-          'SELECT (SELECT count(*) FROM pg_class) AS relations, pg_snapshot_xmax(pg_current_snapshot()) AS next',
+story(
+  'a check changes nothing: no transaction of its own takes a number, and no connection is left',
+  async () => {
+    const state = (): Promise<unknown[]> =>
+      Promise.all(
+        fleet.all.map((server) =>
+          server.query(
+            'SELECT (SELECT count(*) FROM pg_class) AS relations, pg_snapshot_xmax(pg_current_snapshot()) AS next',
+          ),
         ),
-      ),
-    )
-  const before = await state()
-  await run({ truncate: true, freeze: true })
-  await fleet.assertNoConnections()
-  const after = await state()
-  assert.deepEqual(after, before)
-})
+      )
+    const before = await state()
+    await run({ truncate: true, freeze: true })
+    const after = await state()
+    assert.deepEqual(after, before)
+  },
+)

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { Connection } from '../../scripts/postgres/connection.js'
 import type { ServerFacts } from '../../src/cli/check/catalog/facts.js'
 import { checkFault } from '../../src/cli/check/check-fault.js'
@@ -10,6 +9,7 @@ import { startFleet } from '../support/fleet.js'
 import { silentServer } from '../support/listener.js'
 import { startPooler } from '../support/pooler.js'
 import { relay } from '../support/relay.js'
+import { story } from '../support/story.js'
 import { keepBackFrom } from '../support/treatments.js'
 
 const password = 'canary-Check7'
@@ -30,43 +30,50 @@ const check = (to: readonly object[], more: Partial<CheckRequest> = {}): Promise
 const said = (end: CheckReport['source']): string[] =>
   end?.findings.map(({ severity, code, message }) => `${severity} ${code}: ${message}`) ?? []
 
-test('all targets that cannot be reached are told, not only the first, and the others are checked', async () => {
-  const report = await check([
-    { ...target.connection, port: 1 },
-    target.connection,
-    { ...target.connection, database: 'nowhere' },
-    { ...target.connection, user: 'nobody', password },
-  ])
-  assert.equal(report.status, 1)
-  const [refused, fine, database, role] = report.targets.map(said)
-  assert.match(
-    String(refused),
-    /^error unreachable: cannot connect to 127\.0\.0\.1:1: .*ECONNREFUSED.*; no server answers there: is it running/,
-  )
-  assert.deepEqual(fine, [])
-  assert.match(
-    String(database),
-    /^error unreachable: .*database "nowhere" does not exist \(SQLSTATE 3D000\); the name of the database follows the host/,
-  )
-  assert.match(
-    String(role),
-    /^error unreachable: .*role "nobody" does not exist \(SQLSTATE 28000\); the user stands before the host/,
-  )
-  assert.deepEqual(report.format, {
-    format: 'binary',
-    why: 'the target has the same types in the same columns',
-  })
-  assert.doesNotMatch(JSON.stringify(report), new RegExp(password))
-  const faults = report.targets.map((end) => checkFault(end, end.name))
-  assert.deepEqual(
-    faults.map((fault) => fault && [fault.code, fault.phase, fault.receiver]),
-    [['COPY_CHECK', 'start', 't1'], undefined, ['COPY_CHECK', 'start', 't3'], ['COPY_CHECK', 'start', 't4']],
-  )
-  assert.match(faults[0]?.message ?? '', /^cannot connect to 127\.0\.0\.1:1: /)
-  await fleet.assertNoConnections()
-})
+story(
+  'all targets that cannot be reached are told, not only the first, and the others are checked',
+  async () => {
+    const report = await check([
+      { ...target.connection, port: 1 },
+      target.connection,
+      { ...target.connection, database: 'nowhere' },
+      { ...target.connection, user: 'nobody', password },
+    ])
+    assert.equal(report.status, 1)
+    const [refused, fine, database, role] = report.targets.map(said)
+    assert.match(
+      String(refused),
+      /^error unreachable: cannot connect to 127\.0\.0\.1:1: .*ECONNREFUSED.*; no server answers there: is it running/,
+    )
+    assert.deepEqual(fine, [])
+    assert.match(
+      String(database),
+      /^error unreachable: .*database "nowhere" does not exist \(SQLSTATE 3D000\); the name of the database follows the host/,
+    )
+    assert.match(
+      String(role),
+      /^error unreachable: .*role "nobody" does not exist \(SQLSTATE 28000\); the user stands before the host/,
+    )
+    assert.deepEqual(report.format, {
+      format: 'binary',
+      why: 'the target has the same types in the same columns',
+    })
+    assert.doesNotMatch(JSON.stringify(report), new RegExp(password))
+    const faults = report.targets.map((end) => checkFault(end, end.name))
+    assert.deepEqual(
+      faults.map((fault) => fault && [fault.code, fault.phase, fault.receiver]),
+      [
+        ['COPY_CHECK', 'start', 't1'],
+        undefined,
+        ['COPY_CHECK', 'start', 't3'],
+        ['COPY_CHECK', 'start', 't4'],
+      ],
+    )
+    assert.match(faults[0]?.message ?? '', /^cannot connect to 127\.0\.0\.1:1: /)
+  },
+)
 
-test('a server that is silent is given up at the deadline, before and after it let us in', async () => {
+story('a server that is silent is given up at the deadline, before and after it let us in', async () => {
   const silent = await silentServer()
   const { port } = silent
   const proxy = await relay(target, keepBackFrom(({ type }) => type === 'T').treat)
@@ -88,7 +95,7 @@ test('a server that is silent is given up at the deadline, before and after it l
   }
 })
 
-test('somebody who holds a lock on the catalog does not hold the check for ever', async () => {
+story('somebody who holds a lock on the catalog does not hold the check for ever', async () => {
   const holder = await target.client()
   try {
     await holder.query('BEGIN; LOCK TABLE pg_catalog.pg_attribute IN ACCESS EXCLUSIVE MODE')
@@ -99,39 +106,41 @@ test('somebody who holds a lock on the catalog does not hold the check for ever'
   }
 })
 
-test('an aborted check rejects with the reason and lets go of its connections', async () => {
+story('an aborted check rejects with the reason and lets go of its connections', async () => {
   const reason = new Error('enough')
   await assert.rejects(check([target.connection], { signal: AbortSignal.abort(reason) }), reason)
-  await fleet.assertNoConnections()
 })
 
-test('a table cannot be copied into itself, by whatever name the server is called, nor be given twice', async () => {
-  const report = await check([
-    { ...source.connection, host: 'localhost' },
-    target.connection,
-    target.socketConnection,
-  ])
-  assert.equal(report.status, 2)
-  assert.deepEqual(report.targets.map(said), [
-    ['error same-as-source: this is the source: a table cannot be copied into itself'],
-    [],
-    ['error same-target: this is the same table as t2; give each target once'],
-  ])
-  await source.query('CREATE TABLE whole (id int, what text) PARTITION BY LIST (id)')
-  await source.query('CREATE TABLE one PARTITION OF whole FOR VALUES IN (1)')
-  await source.query('CREATE TABLE two PARTITION OF whole FOR VALUES IN (2)')
-  const into = (from: string, to: string): Promise<CheckReport> =>
-    runCheck({
-      source: { connection: source.connection, table: `"${from}"` },
-      targets: [{ name: 't', connection: source.connection, table: `"${to}"` }],
-      format: 'auto',
-    })
-  assert.equal((await into('one', 'whole')).status, 2)
-  assert.equal((await into('whole', 'one')).status, 2)
-  assert.equal((await into('one', 'two')).status, 0)
-})
+story(
+  'a table cannot be copied into itself, by whatever name the server is called, nor be given twice',
+  async () => {
+    const report = await check([
+      { ...source.connection, host: 'localhost' },
+      target.connection,
+      target.socketConnection,
+    ])
+    assert.equal(report.status, 2)
+    assert.deepEqual(report.targets.map(said), [
+      ['error same-as-source: this is the source: a table cannot be copied into itself'],
+      [],
+      ['error same-target: this is the same table as t2; give each target once'],
+    ])
+    await source.query('CREATE TABLE whole (id int, what text) PARTITION BY LIST (id)')
+    await source.query('CREATE TABLE one PARTITION OF whole FOR VALUES IN (1)')
+    await source.query('CREATE TABLE two PARTITION OF whole FOR VALUES IN (2)')
+    const into = (from: string, to: string): Promise<CheckReport> =>
+      runCheck({
+        source: { connection: source.connection, table: `"${from}"` },
+        targets: [{ name: 't', connection: source.connection, table: `"${to}"` }],
+        format: 'auto',
+      })
+    assert.equal((await into('one', 'whole')).status, 2)
+    assert.equal((await into('whole', 'one')).status, 2)
+    assert.equal((await into('one', 'two')).status, 0)
+  },
+)
 
-test('free connections: the nearest of three limits, and none that is left', async () => {
+story('free connections: the nearest of three limits, and none that is left', async () => {
   await target.query('CREATE ROLE few LOGIN CONNECTION LIMIT 1')
   await target.query('GRANT ALL ON events TO few')
   const report = await check([{ ...target.connection, user: 'few' }])
@@ -157,7 +166,7 @@ test('free connections: the nearest of three limits, and none that is left', asy
   assert.match(superuser.targets[0]?.server?.connections.limit ?? '', /^max_connections 100$/)
 })
 
-test('a role whose transactions are read-only cannot load', async () => {
+story('a role whose transactions are read-only cannot load', async () => {
   await target.query('CREATE ROLE reader LOGIN')
   await target.query('GRANT ALL ON events TO reader')
   await target.query('ALTER ROLE reader SET default_transaction_read_only = on')
@@ -168,7 +177,7 @@ test('a role whose transactions are read-only cannot load', async () => {
   )
 })
 
-test('databases of other encodings: what has no place there', async () => {
+story('databases of other encodings: what has no place there', async () => {
   await target.query(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'`)
   await target.query(`CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'`)
   for (const database of ['latin', 'ascii']) {
@@ -204,18 +213,21 @@ const found = async (...how: [mode: 'session' | 'transaction', size: number, len
   }
 }
 
-test('a pooler in transaction mode is recognised and refused, however small its pool and whatever it lends next', async () => {
-  for (const [size, lends] of [[1], [2], [5], [3, 'first'], [7, 'first']] as const) {
-    const report = await found('transaction', size, lends)
-    assert.match(
-      said(report.targets[0]).join(),
-      /^error pooler: the connection goes through a pooler in transaction mode/,
-    )
-    assert.equal(report.status, 1)
-  }
-})
+story(
+  'a pooler in transaction mode is recognised and refused, however small its pool and whatever it lends next',
+  async () => {
+    for (const [size, lends] of [[1], [2], [5], [3, 'first'], [7, 'first']] as const) {
+      const report = await found('transaction', size, lends)
+      assert.match(
+        said(report.targets[0]).join(),
+        /^error pooler: the connection goes through a pooler in transaction mode/,
+      )
+      assert.equal(report.status, 1)
+    }
+  },
+)
 
-test('a pooler in session mode is fine; one with no second connection cannot be told', async () => {
+story('a pooler in session mode is fine; one with no second connection cannot be told', async () => {
   const report = await found('session', 2)
   assert.deepEqual(said(report.targets[0]), [
     'note pooler: the connection goes through a pooler in session mode',
@@ -225,7 +237,7 @@ test('a pooler in session mode is fine; one with no second connection cannot be 
   assert.equal(report.targets[0]?.ok && small.targets[0]?.ok, true)
 })
 
-test('what a standby, an old server and a full one mean', async () => {
+story('what a standby, an old server and a full one mean', async () => {
   const { source: end } = await check([target.connection])
   const server = end?.server as ServerFacts
   const codes = (facts: Partial<ServerFacts>): string[] =>

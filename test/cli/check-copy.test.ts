@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { test } from 'node:test'
 import type { CheckReport } from '../../src/cli/check/report/check-report.js'
 import { type CheckRequest, runCheck } from '../../src/cli/check/run-check.js'
 import { copy } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
+import { story } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const { source, targets } = fleet
@@ -39,31 +39,34 @@ const copied = async (name: string, more: Partial<CheckRequest> = {}): Promise<C
   return report
 }
 
-test('every built-in type that may go in binary arrives unchanged, and so do enums, domains, ranges and arrays of them', async () => {
-  await fleet.everywhere(`CREATE TYPE mood AS ENUM ('sad', 'ok')`)
-  await fleet.everywhere('CREATE DOMAIN small AS int CHECK (VALUE < 10)')
-  await fleet.everywhere('CREATE TYPE span AS RANGE (subtype = float8)')
-  // so that the same names have other numbers on one of them
-  await targets[1]?.query('CREATE TYPE filler AS ENUM ()')
-  await targets[1]?.query('DROP TYPE mood')
-  await targets[1]?.query(`CREATE TYPE mood AS ENUM ('sad', 'ok')`)
-  await fleet.everywhere(`CREATE TABLE kinds (
+story(
+  'every built-in type that may go in binary arrives unchanged, and so do enums, domains, ranges and arrays of them',
+  async () => {
+    await fleet.everywhere(`CREATE TYPE mood AS ENUM ('sad', 'ok')`)
+    await fleet.everywhere('CREATE DOMAIN small AS int CHECK (VALUE < 10)')
+    await fleet.everywhere('CREATE TYPE span AS RANGE (subtype = float8)')
+    // so that the same names have other numbers on one of them
+    await targets[1]?.query('CREATE TYPE filler AS ENUM ()')
+    await targets[1]?.query('DROP TYPE mood')
+    await targets[1]?.query(`CREATE TYPE mood AS ENUM ('sad', 'ok')`)
+    await fleet.everywhere(`CREATE TABLE kinds (
     a int2, b int4, c int8, d float4, e float8, f numeric, g text, h varchar(9), i char(3), j bool, k bytea, l uuid,
     m json, n jsonb, o date, p time, q timetz, r timestamp, s timestamptz, t interval, u inet, v cidr, w macaddr,
     x int4range, y int4multirange, z tsvector, aa tsquery, ab bit(3), ac varbit, ad point, ae money, af xml,
     ag mood, ah mood[], ai small, aj small[], ak span, al int4[], am text[][], an name, ao pg_lsn, ap int2vector)`)
-  await source.query(`INSERT INTO kinds VALUES (1, 2, 3, 1.5, 2.5, 'NaN', 'äöü', 'nine', 'abc', true, '\\xff00',
+    await source.query(`INSERT INTO kinds VALUES (1, 2, 3, 1.5, 2.5, 'NaN', 'äöü', 'nine', 'abc', true, '\\xff00',
     gen_random_uuid(), '{"a": 1}', '{"b": [1, null]}', '2024-02-01', '12:34', '12:34+02', '2024-02-01 12:34',
     '2024-02-01 12:34+02', '1 mon 2 days 03:04:05', '10.0.0.1', '10.0.0.0/8', '08:00:2b:01:02:03', '[1,5)',
     '{[1,2),[5,7)}', 'a fat cat', 'fat & cat', B'101', B'1', '(1,2)', 12.34, '<a/>', 'ok', '{sad,ok}', 7, '{1,2}',
     '[1.5,2.5]', '{1,NULL,3}', '{{a,b},{c,NULL}}', 'name', '16/B374D848', '1 2 3')`)
-  await source.query('INSERT INTO kinds DEFAULT VALUES')
-  const report = await copied('kinds')
-  assert.equal(report.format.format, 'binary')
-  await fleet.assertEqual('kinds')
-})
+    await source.query('INSERT INTO kinds DEFAULT VALUES')
+    const report = await copied('kinds')
+    assert.equal(report.format.format, 'binary')
+    await fleet.assertEqual('kinds')
+  },
+)
 
-test('types that binary would damage, or cannot do, go as text', async () => {
+story('types that binary would damage, or cannot do, go as text', async () => {
   await fleet.everywhere('CREATE TYPE pair AS (a int, b text)')
   await fleet.everywhere('CREATE DOMAIN relation AS regclass')
   await fleet.everywhere('CREATE TABLE here (id int)')
@@ -89,17 +92,20 @@ test('types that binary would damage, or cannot do, go as text', async () => {
   }
 })
 
-test('binary that is asked for all the same: a warning, or an error where no server would do it', async () => {
-  const found = async (name: string): Promise<string[] | undefined> =>
-    (await checked(name, { format: 'binary' })).source?.findings.map(
-      ({ severity, code }) => `${severity} ${code}`,
-    )
-  assert.deepEqual(await found('kinds'), [])
-  assert.deepEqual(await found('text0'), ['warning binary'])
-  assert.deepEqual(await found('text7'), ['error binary'])
-})
+story(
+  'binary that is asked for all the same: a warning, or an error where no server would do it',
+  async () => {
+    const found = async (name: string): Promise<string[] | undefined> =>
+      (await checked(name, { format: 'binary' })).source?.findings.map(
+        ({ severity, code }) => `${severity} ${code}`,
+      )
+    assert.deepEqual(await found('kinds'), [])
+    assert.deepEqual(await found('text0'), ['warning binary'])
+    assert.deepEqual(await found('text7'), ['error binary'])
+  },
+)
 
-test('one target of another type makes it text for all; one that cannot be loaded has no say', async () => {
+story('one target of another type makes it text for all; one that cannot be loaded has no say', async () => {
   await fleet.everywhere('CREATE TABLE say (a int, b text)')
   await source.query(`INSERT INTO say VALUES (1, 'x')`)
   const [, last] = targets
@@ -119,7 +125,7 @@ test('one target of another type makes it text for all; one that cannot be loade
   assert.deepEqual([left.ok, left.status, left.format.format], [false, 1, 'binary'])
 })
 
-test('an extension type goes in binary when both ends have it in the same version', async () => {
+story('an extension type goes in binary when both ends have it in the same version', async () => {
   const [first, last] = targets
   for (const server of [source, first]) await server?.query('CREATE EXTENSION citext')
   // of a schema of its own: the name counts, not where it lies
@@ -137,43 +143,46 @@ test('an extension type goes in binary when both ends have it in the same versio
   assert.equal(report.format.format, 'text')
 })
 
-test('generated columns, another order, views, partitioned tables and odd names are copied as the check says', async () => {
-  const generated = 'GENERATED ALWAYS AS (a * 2) STORED'
-  await fleet.everywhere(`CREATE TABLE computed (a int, twice int ${generated}, b text)`)
-  await source.query(`INSERT INTO computed (a, b) VALUES (1, 'x'), (2, NULL)`)
-  await copied('computed')
-  await fleet.assertEqual('computed')
+story(
+  'generated columns, another order, views, partitioned tables and odd names are copied as the check says',
+  async () => {
+    const generated = 'GENERATED ALWAYS AS (a * 2) STORED'
+    await fleet.everywhere(`CREATE TABLE computed (a int, twice int ${generated}, b text)`)
+    await source.query(`INSERT INTO computed (a, b) VALUES (1, 'x'), (2, NULL)`)
+    await copied('computed')
+    await fleet.assertEqual('computed')
 
-  await source.query(`CREATE TABLE stored (a int, twice int ${generated})`)
-  for (const target of targets) await target.query('CREATE TABLE stored (twice int, a int)')
-  await source.query('INSERT INTO stored VALUES (1), (2)')
-  await copied('stored')
-  assert.deepEqual(await targets[0]?.query('SELECT a, twice FROM stored ORDER BY a'), [
-    { a: 1, twice: 2 },
-    { a: 2, twice: 4 },
-  ])
+    await source.query(`CREATE TABLE stored (a int, twice int ${generated})`)
+    for (const target of targets) await target.query('CREATE TABLE stored (twice int, a int)')
+    await source.query('INSERT INTO stored VALUES (1), (2)')
+    await copied('stored')
+    assert.deepEqual(await targets[0]?.query('SELECT a, twice FROM stored ORDER BY a'), [
+      { a: 1, twice: 2 },
+      { a: 2, twice: 4 },
+    ])
 
-  await source.query(`CREATE VIEW seen AS SELECT i AS id, 'r' || i AS what FROM generate_series(1, 3) AS i`)
-  for (const target of targets) await target.query('CREATE TABLE seen (id int, what text)')
-  await copied('seen')
-  await fleet.assertEqual('seen')
+    await source.query(`CREATE VIEW seen AS SELECT i AS id, 'r' || i AS what FROM generate_series(1, 3) AS i`)
+    for (const target of targets) await target.query('CREATE TABLE seen (id int, what text)')
+    await copied('seen')
+    await fleet.assertEqual('seen')
 
-  await fleet.everywhere('CREATE TABLE split (a int, b text) PARTITION BY HASH (a)')
-  for (const i of [0, 1]) {
-    await fleet.everywhere(
-      `CREATE TABLE split${i} PARTITION OF split FOR VALUES WITH (MODULUS 2, REMAINDER ${i})`,
-    )
-  }
-  await source.query(`INSERT INTO split SELECT i, 'p' || i FROM generate_series(1, 100) AS i`)
-  const report = await copied('split')
-  await fleet.assertEqual('split')
-  assert.equal(report.estimate !== undefined && report.estimate.rows > 0, true)
+    await fleet.everywhere('CREATE TABLE split (a int, b text) PARTITION BY HASH (a)')
+    for (const i of [0, 1]) {
+      await fleet.everywhere(
+        `CREATE TABLE split${i} PARTITION OF split FOR VALUES WITH (MODULUS 2, REMAINDER ${i})`,
+      )
+    }
+    await source.query(`INSERT INTO split SELECT i, 'p' || i FROM generate_series(1, 100) AS i`)
+    const report = await copied('split')
+    await fleet.assertEqual('split')
+    assert.equal(report.estimate !== undefined && report.estimate.rows > 0, true)
 
-  await fleet.everywhere('CREATE TABLE odd ("a ""b" int, "SELECT" text, "ä;--" int)')
-  await source.query(`INSERT INTO odd VALUES (1, 'x', 2)`)
-  await copied('odd')
-  await fleet.assertEqual('odd')
-})
+    await fleet.everywhere('CREATE TABLE odd ("a ""b" int, "SELECT" text, "ä;--" int)')
+    await source.query(`INSERT INTO odd VALUES (1, 'x', 2)`)
+    await copied('odd')
+    await fleet.assertEqual('odd')
+  },
+)
 
 /** What a shell makes of a line: psql stands for a program that prints its arguments. */
 const shellWords = (line: string): string[] => {
@@ -183,7 +192,7 @@ const shellWords = (line: string): string[] => {
   return stdout.split('\0')
 }
 
-test('a recipe for a missing table makes it, as a shell runs it', async () => {
+story('a recipe for a missing table makes it, as a shell runs it', async () => {
   await source.query('CREATE SCHEMA "sp ace"')
   await source.query('CREATE TABLE "sp ace"."it\'s" ("a b" numeric(4,1), "$x" text NOT NULL)')
   const report = await runCheck({

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { CheckReport } from '../../src/cli/check/report/check-report.js'
 import type { CheckRequest } from '../../src/cli/check/run-check.js'
 import { runCheck } from '../../src/cli/check/run-check.js'
 import { startFleet } from '../support/fleet.js'
+import { story } from '../support/story.js'
 
 const fleet = await startFleet(1)
 const { source } = fleet
@@ -52,7 +52,7 @@ const assertFound = (found: string[], ...expected: RegExp[]): void => {
   })
 }
 
-test('equal tables have no findings, and are copied in binary', async () => {
+story('equal tables have no findings, and are copied in binary', async () => {
   await make(
     'same',
     'id int PRIMARY KEY, what text NOT NULL, at timestamptz',
@@ -67,10 +67,9 @@ test('equal tables have no findings, and are copied in binary', async () => {
   })
   assert.equal(report.copiedFrom, '"public"."same" ("id", "what", "at")')
   assert.equal(report.targets[0]?.columns, '"id", "what", "at"')
-  await fleet.assertNoConnections()
 })
 
-test('a missing table is an error that says how to make it, without a password', async () => {
+story('a missing table is an error that says how to make it, without a password', async () => {
   await source.query('CREATE SCHEMA "it\'s"')
   await source.query('CREATE TABLE "it\'s"."New Table" (id int, "a b" numeric(4,1))')
   await target.query('CREATE TABLE "new table" (id int)')
@@ -89,7 +88,7 @@ test('a missing table is an error that says how to make it, without a password',
   assert.equal(before.targets[0]?.columns, '"id", "a b"')
 })
 
-test('a source that is missing is an error of the source', async () => {
+story('a source that is missing is an error of the source', async () => {
   await source.query('CREATE SCHEMA far')
   await source.query('CREATE TABLE far.away (id int)')
   const report = await check('away')
@@ -103,7 +102,7 @@ test('a source that is missing is an error of the source', async () => {
   assertFound(atSource(two), /^error query: .*cannot insert multiple commands/)
 })
 
-test('columns that one end lacks, that are required, and that stand in another order', async () => {
+story('columns that one end lacks, that are required, and that stand in another order', async () => {
   await make('columns1', 'a int, b text, c int', 'c int, a int, d int DEFAULT 1, e int NOT NULL, f serial')
   assertFound(
     atTarget(await check('columns1')),
@@ -115,7 +114,7 @@ test('columns that one end lacks, that are required, and that stand in another o
   )
 })
 
-test('generated columns are left out of the list, unless one end stores them', async () => {
+story('generated columns are left out of the list, unless one end stores them', async () => {
   await make(
     'generated1',
     'a int, twice int GENERATED ALWAYS AS (a * 2) STORED',
@@ -132,7 +131,7 @@ test('generated columns are left out of the list, unless one end stores them', a
   assert.deepEqual([atTarget(computed), computed.targets[0]?.columns], [[], '"a"'])
 })
 
-test('targets that differ in what they generate go by the source, and the odd one is told', async () => {
+story('targets that differ in what they generate go by the source, and the odd one is told', async () => {
   const [generating, storing] = ['a int, twice int GENERATED ALWAYS AS (a * 2) STORED', 'a int, twice int']
   for (const [name, there, pattern] of [
     ['mixed1', storing, /^error column-generated: column "twice" is generated here/],
@@ -155,7 +154,7 @@ test('targets that differ in what they generate go by the source, and the odd on
   }
 })
 
-test('types: what fits as text, what may not, what is lost silently', async () => {
+story('types: what fits as text, what may not, what is lost silently', async () => {
   await make(
     'types1',
     'a int, b text, c timestamp, d varchar(10), e numeric(10,2), f varchar(5), g int, h timestamp(6)',
@@ -181,7 +180,7 @@ test('types: what fits as text, what may not, what is lost silently', async () =
   assert.deepEqual(binary.format, { format: 'binary', why: 'it was asked for' })
 })
 
-test('enums of one name that differ in their labels, and domains', async () => {
+story('enums of one name that differ in their labels, and domains', async () => {
   await source.query(`CREATE TYPE mood AS ENUM ('ok', 'sad', 'wild')`)
   await target.query(`CREATE TYPE mood AS ENUM ('sad', 'ok')`)
   await source.query('CREATE DOMAIN small AS int CHECK (VALUE < 10)')
@@ -197,7 +196,7 @@ test('enums of one name that differ in their labels, and domains', async () => {
   assert.equal(report.format.format, 'binary')
 })
 
-test('NULLs that a target does not take', async () => {
+story('NULLs that a target does not take', async () => {
   await make('nulls', 'a int, b int NOT NULL', 'a int NOT NULL, b int NOT NULL')
   assertFound(atTarget(await check('nulls')), /^warning column-null: column "a" is NOT NULL here/)
   await source.query('CREATE VIEW nulls_view AS SELECT * FROM nulls')
@@ -205,7 +204,7 @@ test('NULLs that a target does not take', async () => {
   assert.deepEqual(atTarget(await check('nulls_view')), [])
 })
 
-test('a query goes by name where its columns are named as the table, else by position', async () => {
+story('a query goes by name where its columns are named as the table, else by position', async () => {
   await target.query('CREATE TABLE queried (a int, b text, c int)')
   const named = await check('queried', { query: `SELECT 'x' AS b, 1 AS a -- a comment` })
   assertFound(atTarget(named), /^note column-order: /, /^note column-extra: column "c"/)
@@ -218,7 +217,7 @@ test('a query goes by name where its columns are named as the table, else by pos
   assertFound(atTarget(few), /^error column-number: the query gives 2 columns and the table stores 3/)
 })
 
-test('privileges that are missing, at both ends', async () => {
+story('privileges that are missing, at both ends', async () => {
   await fleet.everywhere('CREATE ROLE clerk LOGIN')
   await make('private', 'a int, b int', 'a int, b int')
   const none = await check('private', { as: 'clerk', truncate: true })
@@ -242,7 +241,7 @@ test('privileges that are missing, at both ends', async () => {
   assert.match(atSource(closed).join(), /may not use schema "closed"/)
 })
 
-test('row-level security that applies to the role, also behind a view', async () => {
+story('row-level security that applies to the role, also behind a view', async () => {
   await make('secured', 'a int', 'a int')
   for (const server of fleet.all) {
     await server.query('GRANT ALL ON secured TO clerk')
@@ -257,7 +256,7 @@ test('row-level security that applies to the role, also behind a view', async ()
   assertFound(atSource(query), /^error query: .*row-level security policy for table "secured"$/)
 })
 
-test('triggers and rules that loading would or would not fire', async () => {
+story('triggers and rules that loading would or would not fire', async () => {
   await make('fires', 'a int', 'a int')
   await target.query(`CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
   await target.query('CREATE TRIGGER drops BEFORE INSERT ON fires FOR EACH ROW EXECUTE FUNCTION nothing()')
@@ -275,7 +274,7 @@ test('triggers and rules that loading would or would not fire', async () => {
   )
 })
 
-test('foreign keys in both directions', async () => {
+story('foreign keys in both directions', async () => {
   await make('parent', 'id int PRIMARY KEY', 'id int PRIMARY KEY')
   await make('child', 'id int', 'id int REFERENCES parent, self int UNIQUE REFERENCES child (self)')
   await target.query('ALTER TABLE child DROP COLUMN self')
@@ -287,7 +286,7 @@ test('foreign keys in both directions', async () => {
   )
 })
 
-test('partitions, and what a partitioned table cannot do', async () => {
+story('partitions, and what a partitioned table cannot do', async () => {
   await source.query('CREATE TABLE parts (a int) PARTITION BY RANGE (a)')
   await target.query('CREATE TABLE parts (a int) PARTITION BY RANGE (a)')
   const none = await check('parts')
@@ -306,7 +305,7 @@ test('partitions, and what a partitioned table cannot do', async () => {
   assert.deepEqual(atTarget(await check('frozen', { freeze: true, truncate: true })), [])
 })
 
-test('kinds that cannot be loaded or read', async () => {
+story('kinds that cannot be loaded or read', async () => {
   await source.query('CREATE TABLE kinds AS SELECT 1 AS a')
   await target.query('CREATE VIEW kinds AS SELECT 1 AS a')
   assertFound(
@@ -326,7 +325,7 @@ test('kinds that cannot be loaded or read', async () => {
   assertFound(atSource(await check('kinds')), /^warning inheritance: 1 table inherits from/)
 })
 
-test('sequences, unlogged tables and locks', async () => {
+story('sequences, unlogged tables and locks', async () => {
   await source.query('CREATE TABLE drawn (id int, what text)')
   await target.query('CREATE UNLOGGED TABLE drawn (id int GENERATED ALWAYS AS IDENTITY, what text)')
   assertFound(

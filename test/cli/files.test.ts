@@ -3,11 +3,12 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { startFleet } from '../support/fleet.js'
-import { ended, run, start } from './command.js'
+import { story } from '../support/story.js'
+import { ended, run, runProcess, start } from './command.js'
 
 const hasZstd = 'createZstdCompress' in zlib
 const fleet = await startFleet(1)
@@ -21,7 +22,7 @@ const folder = await mkdtemp(join(tmpdir(), 'copyman-'))
 after(() => rm(folder, { recursive: true }))
 const at = (name: string): string => join(folder, name)
 
-test('a table goes through files of every format and compression and comes out the same', async () => {
+story('a table goes through files of every format and compression and comes out the same', async () => {
   const names = ['events.copy', 'events.csv', 'events.csv.gz', 'events.bin', 'events.copy.gz']
   if (hasZstd) names.push('events.copy.zst')
   for (const name of names) {
@@ -63,29 +64,32 @@ test('a table goes through files of every format and compression and comes out t
   assert.equal((await readFile(at('events.csv.gz'))).readUInt16BE(), 0x1f8b)
 })
 
-test('gzip is known by its content, standard input is a file, and --header has the names of the columns', async () => {
-  const csv = await run([
-    'copy',
-    '--from',
-    from,
-    '--table',
-    'events',
-    '--to',
-    `file:${at('head.csv')}`,
-    '--header',
-  ])
-  assert.equal(csv.status, 0, csv.stderr)
-  const text = await readFile(at('head.csv'))
-  assert.ok(text.subarray(0, 11).equals(Buffer.from('id,what,at\n')))
-  for (const input of [text, zlib.gzipSync(text)]) {
-    const args = ['copy', '--file', '-', '--to', `${target}#events`, '--truncate', '--header']
-    const { status, stderr } = await run(args, { input })
-    assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
-    await fleet.assertEqual('events')
-  }
-})
+story(
+  'gzip is known by its content, standard input is a file, and --header has the names of the columns',
+  async () => {
+    const csv = await run([
+      'copy',
+      '--from',
+      from,
+      '--table',
+      'events',
+      '--to',
+      `file:${at('head.csv')}`,
+      '--header',
+    ])
+    assert.equal(csv.status, 0, csv.stderr)
+    const text = await readFile(at('head.csv'))
+    assert.ok(text.subarray(0, 11).equals(Buffer.from('id,what,at\n')))
+    for (const input of [text, zlib.gzipSync(text)]) {
+      const args = ['copy', '--file', '-', '--to', `${target}#events`, '--truncate', '--header']
+      const { status, stderr } = await runProcess(args, { input })
+      assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+      await fleet.assertEqual('events')
+    }
+  },
+)
 
-test('an empty file and an empty table are nothing out of the ordinary', async () => {
+story('an empty file and an empty table are nothing out of the ordinary', async () => {
   await writeFile(at('empty.copy'), '')
   const loaded = await run(['copy', '--file', at('empty.copy'), '--to', `${target}#events`, '--truncate'])
   assert.deepEqual({ status: loaded.status, stderr: loaded.stderr }, { status: 0, stderr: '' })
@@ -94,7 +98,7 @@ test('an empty file and an empty table are nothing out of the ordinary', async (
   assert.equal((await readFile(at('none.csv'))).length, 0)
 })
 
-test('a file that is cut, or is no gzip, loads nothing and is named', async () => {
+story('a file that is cut, or is no gzip, loads nothing and is named', async () => {
   await fleet.targets[0]?.query('TRUNCATE events; INSERT INTO events VALUES (-1)')
   const packed = zlib.gzipSync(Buffer.from('1\ta\t\\N\n2\tb\t\\N\n'))
   await writeFile(at('cut.copy.gz'), packed.subarray(0, packed.length - 9))
@@ -111,7 +115,7 @@ test('a file that is cut, or is no gzip, loads nothing and is named', async () =
   assert.deepEqual(await fleet.targets[0]?.query('SELECT id FROM events'), [{ id: -1 }])
 })
 
-test('a copy that fails leaves no file behind, and the one that was there before stays', async () => {
+story('a copy that fails leaves no file behind, and the one that was there before stays', async () => {
   await mkdir(at('kept'))
   const path = join(at('kept'), 'events.copy')
   await writeFile(path, 'as it was')
@@ -127,19 +131,22 @@ test('a copy that fails leaves no file behind, and the one that was there before
   assert.equal(await readFile(path, 'utf8'), 'as it was')
 })
 
-test('a folder that is not there is the fault of that target alone; a special file is written as it stands', async () => {
-  const missing = join(folder, 'no', 'such', 'events.copy')
-  const some = ['--to', `file:${missing}`, '--to', target, '--truncate']
-  const { status, stderr } = await run(['copy', '--from', from, '--table', 'events', ...some])
-  assert.equal(status, 3)
-  assert.match(stderr, /no\/such\/events\.copy: .*ENOENT/)
-  await fleet.assertEqual('events')
-  const special = await run(['copy', '--from', from, '--query', 'SELECT 1, 2', '--to', 'file:/dev/null'])
-  assert.deepEqual({ status: special.status, stderr: special.stderr }, { status: 0, stderr: '' })
-})
+story(
+  'a folder that is not there is the fault of that target alone; a special file is written as it stands',
+  async () => {
+    const missing = join(folder, 'no', 'such', 'events.copy')
+    const some = ['--to', `file:${missing}`, '--to', target, '--truncate']
+    const { status, stderr } = await run(['copy', '--from', from, '--table', 'events', ...some])
+    assert.equal(status, 3)
+    assert.match(stderr, /no\/such\/events\.copy: .*ENOENT/)
+    await fleet.assertEqual('events')
+    const special = await run(['copy', '--from', from, '--query', 'SELECT 1, 2', '--to', 'file:/dev/null'])
+    assert.deepEqual({ status: special.status, stderr: special.stderr }, { status: 0, stderr: '' })
+  },
+)
 
-test('file:- is standard output: then the summary is on stderr', async () => {
-  const { status, stdout, stderr } = await run([
+story('file:- is standard output: then the summary is on stderr', async () => {
+  const { status, stdout, stderr } = await runProcess([
     'copy',
     '--from',
     from,
@@ -150,27 +157,39 @@ test('file:- is standard output: then the summary is on stderr', async () => {
   ])
   assert.deepEqual({ status, stdout }, { status: 0, stdout: '1\t2\n' })
   assert.match(stderr, /^1 row, 4 B in /)
-  const both = await run(['copy', '--from', from, '--query', 'SELECT 1', '--to', 'file:-', '--json'])
+  const both = await runProcess(['copy', '--from', from, '--query', 'SELECT 1', '--to', 'file:-', '--json'])
   assert.equal(both.status, 2)
   assert.match(both.stderr, /--json and --to file:- both print on standard output/)
 })
 
-test('zstd where this Node has none is refused in words', {
-  skip: hasZstd && 'this Node has zstd',
-}, async () => {
-  const written = await run(['copy', '--from', from, '--table', 'events', '--to', `file:${at('x.copy.zst')}`])
-  assert.equal(written.status, 2)
-  assert.match(
-    written.stderr,
-    /this Node \(v[\d.]+\) has no zstd; use Node 22\.15 or newer, gzip, or the zstd program/,
-  )
-  await writeFile(at('x.copy'), Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0]))
-  const read = await run(['copy', '--file', at('x.copy'), '--to', `${target}#events`])
-  assert.match(read.stderr, /has no zstd/)
-  assert.ok(read.status === 1 || read.status === 2)
-})
+story(
+  'zstd where this Node has none is refused in words',
+  {
+    skip: hasZstd && 'this Node has zstd',
+  },
+  async () => {
+    const written = await run([
+      'copy',
+      '--from',
+      from,
+      '--table',
+      'events',
+      '--to',
+      `file:${at('x.copy.zst')}`,
+    ])
+    assert.equal(written.status, 2)
+    assert.match(
+      written.stderr,
+      /this Node \(v[\d.]+\) has no zstd; use Node 22\.15 or newer, gzip, or the zstd program/,
+    )
+    await writeFile(at('x.copy'), Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0]))
+    const read = await run(['copy', '--file', at('x.copy'), '--to', `${target}#events`])
+    assert.match(read.stderr, /has no zstd/)
+    assert.ok(read.status === 1 || read.status === 2)
+  },
+)
 
-test('a configuration file in JSON or YAML has everything, with a password that shows nowhere', async () => {
+story('a configuration file in JSON or YAML has everything, with a password that shows nowhere', async () => {
   const secret = 'canary-91c2'
   const url = new URL(target)
   url.password = secret
@@ -205,28 +224,31 @@ test('a configuration file in JSON or YAML has everything, with a password that 
   assert.match(flag.stdout, /^1 row, /)
 })
 
-test('a password in an argument is warned about once, scrubbed from the process list, and shown nowhere', async () => {
-  const secret = 'canary-55e8'
-  const url = new URL(target)
-  url.password = secret
-  const slow = 'SELECT i, pg_sleep(0.01)::text, now() FROM generate_series(1, 100000) AS i'
-  const child = start(['copy', '--from', from, '--query', slow, '--to', `${url.href}#events`])
-  const end = ended(child)
-  const list = process.platform === 'linux' ? `/proc/${child.pid}/cmdline` : undefined
-  const shown = async (): Promise<string> =>
-    list === undefined
-      ? (await promisify(execFile)('ps', ['-o', 'args=', '-p', String(child.pid)])).stdout
-      : readFile(list, 'utf8')
-  let copying: unknown[] = []
-  while (copying.length === 0 && child.exitCode === null)
-    copying =
-      (await fleet.targets[0]?.query(`SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY "events"%'`)) ??
-      []
-  const seen = await shown()
-  child.kill('SIGTERM')
-  const { status, stdout, stderr } = await end
-  assert.equal(status, 143)
-  assert.match(seen, /copyman copy --from/)
-  for (const text of [seen, stdout, stderr]) assert.ok(!text.includes(secret), text)
-  assert.equal(stderr.match(/can see a password in an argument/g)?.length, 1)
-})
+story(
+  'a password in an argument is warned about once, scrubbed from the process list, and shown nowhere',
+  async () => {
+    const secret = 'canary-55e8'
+    const url = new URL(target)
+    url.password = secret
+    const slow = 'SELECT i, pg_sleep(0.01)::text, now() FROM generate_series(1, 100000) AS i'
+    const child = start(['copy', '--from', from, '--query', slow, '--to', `${url.href}#events`])
+    const end = ended(child)
+    const list = process.platform === 'linux' ? `/proc/${child.pid}/cmdline` : undefined
+    const shown = async (): Promise<string> =>
+      list === undefined
+        ? (await promisify(execFile)('ps', ['-o', 'args=', '-p', String(child.pid)])).stdout
+        : readFile(list, 'utf8')
+    let copying: unknown[] = []
+    while (copying.length === 0 && child.exitCode === null)
+      copying =
+        (await fleet.targets[0]?.query(`SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY "events"%'`)) ??
+        []
+    const seen = await shown()
+    child.kill('SIGTERM')
+    const { status, stdout, stderr } = await end
+    assert.equal(status, 143)
+    assert.match(seen, /copyman copy --from/)
+    for (const text of [seen, stdout, stderr]) assert.ok(!text.includes(secret), text)
+    assert.equal(stderr.match(/can see a password in an argument/g)?.length, 1)
+  },
+)

@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import { startFleet } from '../support/fleet.js'
+import { story } from '../support/story.js'
 import { COPYMAN, ended, run } from './command.js'
 
 const fleet = await startFleet(2)
@@ -34,7 +35,7 @@ const shell = (command: string): ReturnType<typeof ended> =>
     }),
   )
 
-test('every example in the help of copy runs, and loads what it says', async () => {
+story('every example in the help of copy runs, and loads what it says', async () => {
   const { status, stdout, stderr } = await run(['help', 'copy'])
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
   const examples = [...stdout.matchAll(/^ {4}((?:copyman|psql) .*)$/gm)].map((match) => match[1] as string)
@@ -44,7 +45,7 @@ test('every example in the help of copy runs, and loads what it says', async () 
     here([...stdout.matchAll(/^ {6}(\S.*| {2}- .*)$/gm)].map((m) => m[1]).join('\n')),
   )
   for (const example of examples) {
-    await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE events, recent')))
+    await fleet.onTargets('TRUNCATE events, recent')
     const result = await shell(here(example))
     assert.equal(result.status, 0, `${example}\n${result.stderr}`)
     const table = example.includes('#recent') ? 'recent' : 'events'
@@ -65,8 +66,8 @@ test('every example in the help of copy runs, and loads what it says', async () 
   }
 })
 
-test('every example in the help of check and bench runs', async () => {
-  await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE events, recent')))
+story('every example in the help of check and bench runs', async () => {
+  await fleet.onTargets('TRUNCATE events, recent')
   for (const name of ['check', 'bench']) {
     const { status, stdout } = await run(['help', name])
     assert.equal(status, 0)
@@ -84,7 +85,7 @@ test('every example in the help of check and bench runs', async () => {
   assert.equal(tables, 0)
 })
 
-test('help is on stdout, by every way to ask for it, and --version prints the version', async () => {
+story('help is on stdout, by every way to ask for it, and --version prints the version', async () => {
   const top = await run(['--help'])
   assert.match(top.stdout, /^Usage: copyman [\s\S]*copy [\s\S]*Examples:/)
   assert.deepEqual(await run(['help']), top)
@@ -93,7 +94,7 @@ test('help is on stdout, by every way to ask for it, and --version prints the ve
   assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
 })
 
-test('the help fits into 110 columns but for the commands in it', async () => {
+story('the help fits into 110 columns but for the commands in it', async () => {
   const { stdout } = await run(['help', 'copy'])
   for (const line of stdout.split('\n')) assert.ok(line.length <= 118 || /copyman copy/.test(line), line)
 })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { test } from 'node:test'
 import { startFleet } from '../support/fleet.js'
+import { story } from '../support/story.js'
 import { COPYMAN, ended, linesOf, run, start } from './command.js'
 
 const fleet = await startFleet(1)
@@ -64,30 +64,34 @@ const assertTwoLines = (shown: string, columns: number): void => {
   }
 }
 
-test('on a terminal one line of the target and one of all are redrawn in place, in colour', {
-  skip,
-}, async () => {
-  const shown = await onTerminal(copy(3), 120)
-  assert.match(shown, CURSOR_UP)
-  assert.match(shown, COLOUR)
-  const text = shown.replace(/\u001b\[[\d;]*m/g, '')
-  assert.match(text, LIVE)
-  assert.match(text, TOTAL)
-  assert.match(text, /waits for the source/)
-  // what stays is the summary alone
-  const stays = text.slice(text.lastIndexOf('\u001b['))
-  assert.match(
-    stays,
-    /30 rows, .*\r\n {2}as binary, .*\r\n {2}127\.0\.0\.1:\d+\/postgres {2}committed {2}30 rows\r\n$/,
-  )
-  assert.doesNotMatch(stays, LIVE)
-})
+story(
+  'on a terminal one line of the target and one of all are redrawn in place, in colour',
+  {
+    skip,
+  },
+  async () => {
+    const shown = await onTerminal(copy(3), 120)
+    assert.match(shown, CURSOR_UP)
+    assert.match(shown, COLOUR)
+    const text = shown.replace(/\u001b\[[\d;]*m/g, '')
+    assert.match(text, LIVE)
+    assert.match(text, TOTAL)
+    assert.match(text, /waits for the source/)
+    // what stays is the summary alone
+    const stays = text.slice(text.lastIndexOf('\u001b['))
+    assert.match(
+      stays,
+      /30 rows, .*\r\n {2}as binary, .*\r\n {2}127\.0\.0\.1:\d+\/postgres {2}committed {2}30 rows\r\n$/,
+    )
+    assert.doesNotMatch(stays, LIVE)
+  },
+)
 
-test('narrow terminals get shorter lines, and none is wrapped', { skip }, async () => {
+story('narrow terminals get shorter lines, and none is wrapped', { skip }, async () => {
   for (const columns of [40, 80]) assertTwoLines(await onTerminal(copy(1), columns), columns)
 })
 
-test('NO_COLOR draws without colours, TERM=dumb does not draw', { skip }, async () => {
+story('NO_COLOR draws without colours, TERM=dumb does not draw', { skip }, async () => {
   const plain = await onTerminal(copy(1), 120, { NO_COLOR: '1' })
   assert.match(plain, CURSOR_UP)
   assert.doesNotMatch(plain, /\u001b\[[\d;]*m/)
@@ -95,7 +99,7 @@ test('NO_COLOR draws without colours, TERM=dumb does not draw', { skip }, async 
   assert.doesNotMatch(dumb, /\u001b/)
 })
 
-test('without a terminal plain lines come now and then; FORCE_COLOR colours them', async () => {
+story('without a terminal plain lines come now and then; FORCE_COLOR colours them', async () => {
   const child = start(copy(7))
   let stderr = ''
   child.stderr?.on('data', (chunk) => (stderr += chunk))
@@ -109,7 +113,7 @@ test('without a terminal plain lines come now and then; FORCE_COLOR colours them
   assert.doesNotMatch(none.stdout, /\u001b/)
 })
 
-test('--json tells of the progress in lines of JSON, with who holds the others back', async () => {
+story('--json tells of the progress in lines of JSON, with who holds the others back', async () => {
   const result = await run(copy(4, '--json'))
   assert.equal(result.status, 0, result.stderr)
   const progress = linesOf(result).filter(({ type }) => type === 'progress')
@@ -120,17 +124,22 @@ test('--json tells of the progress in lines of JSON, with who holds the others b
   assert.equal(linesOf(result).at(-1)?.type, 'summary')
 })
 
-test('a reader that goes away, such as head, is no crash: the copy goes on, and the status tells of it', async () => {
-  const child = start(copy(3, '--json'))
-  child.stdout?.once('data', () => child.stdout?.destroy())
-  let stderr = ''
-  child.stderr?.on('data', (chunk) => (stderr += chunk))
-  const [status] = await once(child, 'close')
-  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
-  assert.deepEqual(await fleet.targets[0]?.query('SELECT count(*)::int AS rows FROM events'), [{ rows: 30 }])
-})
+story(
+  'a reader that goes away, such as head, is no crash: the copy goes on, and the status tells of it',
+  async () => {
+    const child = start(copy(3, '--json'))
+    child.stdout?.once('data', () => child.stdout?.destroy())
+    let stderr = ''
+    child.stderr?.on('data', (chunk) => (stderr += chunk))
+    const [status] = await once(child, 'close')
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+    assert.deepEqual(await fleet.targets[0]?.query('SELECT count(*)::int AS rows FROM events'), [
+      { rows: 30 },
+    ])
+  },
+)
 
-test('rows for a reader that goes away are a fault of that target', async () => {
+story('rows for a reader that goes away are a fault of that target', async () => {
   const many = 'SELECT i FROM generate_series(1, 3000000) AS i'
   const child = start(['copy', '--from', from, '--query', many, '--to', 'file:-'])
   child.stdout?.once('data', () => child.stdout?.destroy())

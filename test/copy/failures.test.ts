@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyError, CopyFailed, copy, ProducerFault, ReceiverFault } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { countRemains } from '../support/remains.js'
-import { assertSame, copyBackend, logFromNow } from '../support/story.js'
+import { assertSame, copyBackend, logFromNow, RING, story } from '../support/story.js'
 
-const fleet = await startFleet(2)
-const ROWS = 200_000
-
-await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
+const ROWS = 50_000
+const fleet = await startFleet(2, {
+  rows: ROWS,
+  columns: 'i int PRIMARY KEY, s text',
+  row: "i, repeat('x', 100)",
+})
 
 const from = (statement = 'COPY t TO STDOUT') => ({ connection: fleet.source.connection, statement })
 const to = (statement = 'COPY t FROM STDIN') =>
@@ -20,13 +18,10 @@ const to = (statement = 'COPY t FROM STDIN') =>
 
 /** Runs a copy that must fail; nothing may be loaded and nothing left behind, whatever the reason. */
 const failing = async (options: Parameters<typeof copy>[0]): Promise<CopyFailed> => {
-  const remains = countRemains()
   const error = await copy(options).then(
     () => assert.fail('the copy succeeded'),
     (error: unknown) => error,
   )
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
   await fleet.assertEmpty('t')
   assert.ok(error instanceof CopyFailed, String(error))
   return error
@@ -42,7 +37,7 @@ const receiverError = (error: CopyFailed, name: string): CopyError => {
   return fault
 }
 
-test('a target without the table ends the copy with its SQLSTATE, and no server has a row', async () => {
+story('a target without the table ends the copy with its SQLSTATE, and no server has a row', async () => {
   const [first, second] = to()
   assert.ok(first && second)
   const error = await failing({
@@ -57,49 +52,53 @@ test('a target without the table ends the copy with its SQLSTATE, and no server 
   assert.equal(error.sqlState, '42P01')
 })
 
-test('a row that a target refuses tells SQLSTATE, line and constraint across the thread', async () => {
+story('a row that a target refuses tells SQLSTATE, line and constraint across the thread', async () => {
   const [first, second] = to()
   assert.ok(first && second)
   const error = await failing({
     from: from(),
-    to: [first, { ...second, before: [`INSERT INTO t VALUES (${ROWS / 2}, 'in the way')`] }],
+    to: [first, { ...second, before: ["INSERT INTO t VALUES (1000, 'in the way')"] }],
+    ring: RING,
   })
   const fault = receiverError(error, 'target2')
   assert.equal(fault.sqlState, '23505')
   assert.equal(fault.phase, 'copy')
   assert.equal(fault.server?.constraint, 't_pkey')
-  assert.match(fault.server?.where ?? '', /COPY t, line 100000/)
+  assert.match(fault.server?.where ?? '', /COPY t, line 1000/)
   assert.ok(fault.cause instanceof Error)
 })
 
-test("a target's log is told that another receiver or the producer failed, never with what words", async () => {
-  const [first, second] = to()
-  const target = fleet.targets[0]
-  assert.ok(first && second && target)
-  const silent = async function* () {
-    yield ['1\tone\n', 'very-secret\ttwo\n']
-    await new Promise(() => undefined)
-  }
-  const throwing = async function* () {
-    yield ['1\tone\n']
-    await copyBackend(target, 't')
-    throw new Error('very-secret')
-  }
-  const asText = { ...first, before: ['CREATE TEMP TABLE t (i text, s text)'] }
-  for (const [source, receivers, reason] of [
-    [silent(), [asText, second], 'another receiver failed'],
-    [throwing(), [first], 'the producer failed'],
-  ] as const) {
-    const log = await logFromNow(target)
-    const error = await failing({ from: source, to: receivers })
-    assert.match(error.message, /very-secret/)
-    const said = await log()
-    assert.match(said, new RegExp(`COPY from stdin failed: ${reason}`))
-    assert.doesNotMatch(said, /very-secret/)
-  }
-})
+story(
+  "a target's log is told that another receiver or the producer failed, never with what words",
+  async () => {
+    const [first, second] = to()
+    const target = fleet.targets[0]
+    assert.ok(first && second && target)
+    const silent = async function* () {
+      yield ['1\tone\n', 'very-secret\ttwo\n']
+      await new Promise(() => undefined)
+    }
+    const throwing = async function* () {
+      yield ['1\tone\n']
+      await copyBackend(target, 't')
+      throw new Error('very-secret')
+    }
+    const asText = { ...first, before: ['CREATE TEMP TABLE t (i text, s text)'] }
+    for (const [source, receivers, reason] of [
+      [silent(), [asText, second], 'another receiver failed'],
+      [throwing(), [first], 'the producer failed'],
+    ] as const) {
+      const log = await logFromNow(target)
+      const error = await failing({ from: source, to: receivers })
+      assert.match(error.message, /very-secret/)
+      const said = await log()
+      assert.match(said, new RegExp(`COPY from stdin failed: ${reason}`))
+      assert.doesNotMatch(said, /very-secret/)
+    }
+  },
+)
 
-test("a source that fails in mid-copy is the producer's fault, and no server has a row", async () => {
+story("a source that fails in mid-copy is the producer's fault, and no server has a row", async () => {
   const error = await failing({
     from: from(`COPY (SELECT i, 1 / (${ROWS / 2} - i) FROM t) TO STDOUT`),
     to: to(),
@@ -108,16 +107,16 @@ test("a source that fails in mid-copy is the producer's fault, and no server has
   assert.equal(error.cause.sqlState, '22012')
 })
 
-test('a source without the table is refused before anything is loaded', async () => {
+story('a source without the table is refused before anything is loaded', async () => {
   const error = await failing({ from: from('COPY missing TO STDOUT'), to: to() })
   assert.ok(error.cause instanceof ProducerFault)
   assert.equal(error.cause.sqlState, '42P01')
 })
 
-test("a source that is terminated in mid-copy is the producer's fault", async () => {
+story("a source that is terminated in mid-copy is the producer's fault", async () => {
   const error = await failing({
     from: from(
-      'COPY (SELECT i, pg_terminate_backend(CASE WHEN i = 100000 THEN pg_backend_pid() ELSE 0 END)::text FROM t) TO STDOUT',
+      `COPY (SELECT i, pg_terminate_backend(CASE WHEN i = ${ROWS / 2} THEN pg_backend_pid() ELSE 0 END)::text FROM t) TO STDOUT`,
     ),
     to: to(),
   })
@@ -125,7 +124,7 @@ test("a source that is terminated in mid-copy is the producer's fault", async ()
   assert.equal(error.cause.sqlState, '57P01', error.message)
 })
 
-test('a target that is terminated in mid-copy says so', async () => {
+story('a target that is terminated in mid-copy says so', async () => {
   const kill = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY t FROM%'`
   let killed = 0
   const error = await failing({
@@ -143,7 +142,7 @@ test('a target that is terminated in mid-copy says so', async () => {
   assert.ok(fault.sqlState === '57P01' || fault.code === 'COPY_CONNECTION_LOST', fault.message)
 })
 
-test('statements that are no COPY, or the wrong one, are refused with a sentence', async () => {
+story('statements that are no COPY, or the wrong one, are refused with a sentence', async (s) => {
   const wrongs: [Parameters<typeof copy>[0], RegExp][] = [
     [{ from: from('SELECT 1'), to: to() }, /no COPY/],
     [{ from: from('COPY t FROM STDIN'), to: to() }, /COPY FROM/],
@@ -153,17 +152,15 @@ test('statements that are no COPY, or the wrong one, are refused with a sentence
     [{ from: from(), to: to('COPY t TO STDOUT') }, /COPY TO/],
   ]
   for (const [options, text] of wrongs) {
-    const remains = countRemains()
     await assert.rejects(
       copy(options),
       (error: Error) => text.test(error.message) || assert.fail(error.message),
     )
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
+    await s.assertNothingLeft()
   }
 })
 
-test('a trigger that swallows rows is found before COMMIT, and allowed by at-most', async () => {
+story('a trigger that swallows rows is found before COMMIT, and allowed by at-most', async () => {
   await fleet.targets[1]?.query(`
     CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.i % 1000 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
     CREATE TRIGGER swallow BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION swallow()`)
@@ -192,7 +189,7 @@ test('a trigger that swallows rows is found before COMMIT, and allowed by at-mos
   }
 })
 
-test('a deferred constraint that is violated is found before any COMMIT', async () => {
+story('a deferred constraint that is violated is found before any COMMIT', async () => {
   const target = fleet.targets[1]
   await target?.query(
     `CREATE TABLE parent (i int PRIMARY KEY); ALTER TABLE t ADD CONSTRAINT to_parent FOREIGN KEY (i) REFERENCES parent DEFERRABLE INITIALLY DEFERRED`,
@@ -206,30 +203,33 @@ test('a deferred constraint that is violated is found before any COMMIT', async 
 })
 
 for (const place of ['before', 'after'] as const) {
-  test(`what a constraint's trigger says at the end is told, and nothing loaded, also where ${place} has a savepoint of the name copyman`, async () => {
-    const [first, second] = to()
-    const target = fleet.targets[1]
-    await target?.query(`
+  story(
+    `what a constraint's trigger says at the end is told, and nothing loaded, also where ${place} has a savepoint of the name copyman`,
+    async () => {
+      const [first, second] = to()
+      const target = fleet.targets[1]
+      await target?.query(`
       CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION 'not this one' USING ERRCODE = '42501'; END $$;
       CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION refuse()`)
-    try {
-      assert.ok(first && second)
-      const error = await failing({
-        from: from(),
-        to: [first, { ...second, [place]: ['SAVEPOINT copyman'] }],
-      })
-      const { sqlState, phase } = receiverError(error, 'target2')
-      assert.deepEqual([sqlState, phase], ['42501', 'complete'])
-      await fleet.assertEmpty('t')
-    } finally {
-      await target?.query('DROP FUNCTION refuse CASCADE')
-    }
-  })
+      try {
+        assert.ok(first && second)
+        const error = await failing({
+          from: from(),
+          to: [first, { ...second, [place]: ['SAVEPOINT copyman'] }],
+        })
+        const { sqlState, phase } = receiverError(error, 'target2')
+        assert.deepEqual([sqlState, phase], ['42501', 'complete'])
+        await fleet.assertEmpty('t')
+      } finally {
+        await target?.query('DROP FUNCTION refuse CASCADE')
+      }
+    },
+  )
 }
 
-test('a refused port and a wrong password name the server and never the password', async () => {
+story('a refused port and a wrong password name the server and never the password', async () => {
   const password = 'canary-Zx81'
   const [first] = to()
   assert.ok(first)
@@ -248,7 +248,7 @@ test('a refused port and a wrong password name the server and never the password
   for (const error of [refused, unknown]) assert.ok(!inspect(error, { depth: 20 }).includes(password))
 })
 
-test("a callable that throws is a receiver's fault with what it threw as the cause", async () => {
+story("a callable that throws is a receiver's fault with what it threw as the cause", async () => {
   const thrown = new RangeError('no more')
   const error = await failing({
     from: from(),
@@ -264,7 +264,7 @@ test("a callable that throws is a receiver's fault with what it threw as the cau
   assert.equal(fault.cause, thrown)
 })
 
-test("a source that throws is the producer's fault with what it threw as the cause", async () => {
+story("a source that throws is the producer's fault with what it threw as the cause", async () => {
   const thrown = new RangeError('no more')
   const source = function* () {
     yield ['1\tone\n', '2\ttwo\n']
@@ -275,12 +275,11 @@ test("a source that throws is the producer's fault with what it threw as the cau
   assert.equal((error.cause.cause as Error).cause, thrown)
 })
 
-test('a signal aborts before the start, and in mid-copy, and nothing is loaded', async () => {
+story('a signal aborts before the start, and in mid-copy, and nothing is loaded', async (s) => {
   const reason = new Error('enough')
   for (const when of ['before', 'mid-copy']) {
     const controller = new AbortController()
     if (when === 'before') controller.abort(reason)
-    const remains = countRemains()
     const copying = copy({
       from: from(),
       to: [...to(), () => controller.abort(reason)],
@@ -292,8 +291,7 @@ test('a signal aborts before the start, and in mid-copy, and nothing is loaded',
       assert.equal(error.cause, reason)
       return true
     })
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
+    await s.assertNothingLeft()
     await fleet.assertEmpty('t')
   }
 })

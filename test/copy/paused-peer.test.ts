@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyManager, StatementProducer, StatementReceiver } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
+import { story } from '../support/story.js'
 
 const fleet = await startFleet(2)
 await fleet.everywhere('CREATE TABLE t (i int, s text)')
@@ -25,35 +25,38 @@ for (const ring of [
   { slots: 2, slotBytes: 1024 * 1024 },
   { slots: 16, slotBytes: 256 * 1024 },
 ]) {
-  test(`nothing is overwritten in flight to a stopped target: ${ring.slots} slots of ${ring.slotBytes} bytes`, async () => {
-    await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t')))
-    const manager = new CopyManager(
-      new StatementProducer({ connection: fleet.source.connection, statement: 'COPY t TO STDOUT' }),
-      fleet.targets.map(
-        ({ connection }) => new StatementReceiver({ connection, statement: 'COPY t FROM STDIN' }),
-      ),
-      { ring },
-    )
-    await manager.open()
-    const stopped = await backend(fleet.targets[0] as Server)
-    process.kill(stopped, 'SIGSTOP')
-    const running = (async () => {
-      for await (const _ of manager);
-    })()
-    try {
-      // the ring is full and stands still: all that the stopped target does not take holds everybody back
-      let before = -1
-      for (let now = manager.stats().bytes; now !== before; now = manager.stats().bytes) {
-        before = now
-        await sleep(200)
+  story(
+    `nothing is overwritten in flight to a stopped target: ${ring.slots} slots of ${ring.slotBytes} bytes`,
+    async () => {
+      await fleet.onTargets('TRUNCATE t')
+      const manager = new CopyManager(
+        new StatementProducer({ connection: fleet.source.connection, statement: 'COPY t TO STDOUT' }),
+        fleet.targets.map(
+          ({ connection }) => new StatementReceiver({ connection, statement: 'COPY t FROM STDIN' }),
+        ),
+        { ring },
+      )
+      await manager.open()
+      const stopped = await backend(fleet.targets[0] as Server)
+      process.kill(stopped, 'SIGSTOP')
+      const running = (async () => {
+        for await (const _ of manager);
+      })()
+      try {
+        // the ring is full and stands still: all that the stopped target does not take holds everybody back
+        let before = -1
+        for (let now = manager.stats().bytes; now !== before; now = manager.stats().bytes) {
+          before = now
+          await sleep(200)
+        }
+        const [lagging] = manager.stats().receivers
+        assert.ok((lagging?.lagBytes ?? 0) > 0, 'the stopped target lags')
+        assert.ok(before < 20_000_000, `${before} bytes were read though a target stands still`)
+      } finally {
+        process.kill(stopped, 'SIGCONT')
       }
-      const [lagging] = manager.stats().receivers
-      assert.ok((lagging?.lagBytes ?? 0) > 0, 'the stopped target lags')
-      assert.ok(before < 20_000_000, `${before} bytes were read though a target stands still`)
-    } finally {
-      process.kill(stopped, 'SIGCONT')
-    }
-    await running
-    await fleet.assertEqual('t')
-  })
+      await running
+      await fleet.assertEqual('t')
+    },
+  )
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, test } from 'node:test'
 import pg from 'pg'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
@@ -12,25 +11,24 @@ import {
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { relay } from '../support/relay.js'
-import { countRemains } from '../support/remains.js'
 import { soon } from '../support/soon.js'
-import { faultOf, iterate, once, terminateCopy, until } from '../support/story.js'
+import { atStoryEnd, faultOf, iterate, once, story, terminateCopy, until } from '../support/story.js'
 import { cutInsteadOf } from '../support/treatments.js'
 
-const fleet = await startFleet(2)
+const fleet = await startFleet(2, {
+  rows: 20_000,
+  columns: 'i int PRIMARY KEY, s text',
+  row: "i, repeat('x', 100)",
+})
 const { source } = fleet
 const [target, other] = fleet.targets as [Server, Server]
 const OUT = 'COPY t TO STDOUT'
 const IN = 'COPY t FROM STDIN'
 const SMALL = { slots: 2, slotBytes: 4096 }
 
-await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
-await source.query(`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 20000) AS i`)
-beforeEach(() => Promise.all(fleet.targets.map((server) => server.query('TRUNCATE t'))))
-
 const pools: pg.Pool[] = []
 const lost: Error[] = []
-afterEach(async () => {
+atStoryEnd(async () => {
   // resolves only when every client was released
   await soon(Promise.all(pools.splice(0).map((pool) => pool.end())), 'the pools end')
   assert.deepEqual(lost.splice(0), [], 'an idle client of a pool failed')
@@ -61,33 +59,34 @@ const assertUntouched = async (pool: pg.Pool): Promise<void> => {
 
 const STYLE = { options: '-c IntervalStyle=iso_8601' }
 
-test('a pool at each end: a client is borrowed, its transaction is ours, and it comes back as it was', async () => {
-  const remains = countRemains()
-  const [from, to] = [poolOf(source, STYLE), poolOf(target, STYLE)]
-  const before = await to.query('SELECT pg_backend_pid() AS pid')
-  const { rows, receivers } = await copy({
-    from: { client: from, statement: OUT },
-    to: [
-      { client: to, statement: IN, before: ['TRUNCATE t'] },
-      { connection: other.connection, statement: IN },
-    ],
-  })
-  assert.equal(rows, 20_000)
-  assert.deepEqual(
-    receivers.map(({ state }) => state),
-    ['committed', 'committed'],
-  )
-  await fleet.assertEqual('t')
-  await assertUntouched(from)
-  await assertUntouched(to)
-  const after = await to.query('SELECT pg_backend_pid() AS pid')
-  assert.deepEqual(after.rows, before.rows)
-  assert.deepEqual([from.totalCount, to.totalCount], [1, 1])
-  await Promise.all(pools.splice(0).map((pool) => pool.end()))
-  await remains.assertNoneLeft()
-})
+story(
+  'a pool at each end: a client is borrowed, its transaction is ours, and it comes back as it was',
+  async () => {
+    const [from, to] = [poolOf(source, STYLE), poolOf(target, STYLE)]
+    const before = await to.query('SELECT pg_backend_pid() AS pid')
+    const { rows, receivers } = await copy({
+      from: { client: from, statement: OUT },
+      to: [
+        { client: to, statement: IN, before: ['TRUNCATE t'] },
+        { connection: other.connection, statement: IN },
+      ],
+    })
+    assert.equal(rows, 20_000)
+    assert.deepEqual(
+      receivers.map(({ state }) => state),
+      ['committed', 'committed'],
+    )
+    await fleet.assertEqual('t')
+    await assertUntouched(from)
+    await assertUntouched(to)
+    const after = await to.query('SELECT pg_backend_pid() AS pid')
+    assert.deepEqual(after.rows, before.rows)
+    assert.deepEqual([from.totalCount, to.totalCount], [1, 1])
+    await Promise.all(pools.splice(0).map((pool) => pool.end()))
+  },
+)
 
-test('session settings reach the transaction on a client of the pool', async () => {
+story('session settings reach the transaction on a client of the pool', async () => {
   const said: string[] = []
   const show = "DO $$ BEGIN RAISE NOTICE '%', current_setting('work_mem'); END $$"
   const receiver = { client: poolOf(target), statement: IN, before: [show] }
@@ -104,7 +103,7 @@ test('session settings reach the transaction on a client of the pool', async () 
   assert.deepEqual(said, ['7MB', '9MB'])
 })
 
-test('nothing is loaded by a pool when another target fails, and its client is of use again', async () => {
+story('nothing is loaded by a pool when another target fails, and its client is of use again', async () => {
   const pool = poolOf(target, STYLE)
   await assert.rejects(
     copy({
@@ -121,7 +120,7 @@ test('nothing is loaded by a pool when another target fails, and its client is o
   assert.equal(pool.totalCount, 1)
 })
 
-test('a client that fails is dropped, or reconciled from the start with another of the pool', async () => {
+story('a client that fails is dropped, or reconciled from the start with another of the pool', async () => {
   for (const isReconciled of [false, true]) {
     const pool = poolOf(target, STYLE)
     const receivers: Receiver[] = [
@@ -159,7 +158,7 @@ test('a client that fails is dropped, or reconciled from the start with another 
   }
 })
 
-test('a pool without a free client is a fault in deadlines.connect, and keeps none waiting', async () => {
+story('a pool without a free client is a fault in deadlines.connect, and keeps none waiting', async () => {
   const pool = poolOf(target, { max: 1 })
   const held = await pool.connect()
   const { receivers } = await copy({
@@ -189,22 +188,25 @@ for (const [which, before] of [
   ['', undefined],
   [', also where its server sends no warning', 'SET client_min_messages = error'],
 ] as const)
-  test(`a client that somebody released in a transaction is refused, and clean afterwards${which}`, async () => {
-    const pool = poolOf(target, { ...STYLE, max: 1 })
-    const client = await pool.connect()
-    if (before !== undefined) await client.query(before)
-    await client.query('BEGIN; INSERT INTO t VALUES (0)')
-    client.release()
-    const copying = copy({
-      from: { connection: source.connection, statement: OUT },
-      to: [{ client: pool, statement: IN }],
-    })
-    await assert.rejects(copying, /in a transaction already: somebody released it/)
-    await fleet.assertEmpty('t')
-    await assertUntouched(pool)
-  })
+  story(
+    `a client that somebody released in a transaction is refused, and clean afterwards${which}`,
+    async () => {
+      const pool = poolOf(target, { ...STYLE, max: 1 })
+      const client = await pool.connect()
+      if (before !== undefined) await client.query(before)
+      await client.query('BEGIN; INSERT INTO t VALUES (0)')
+      client.release()
+      const copying = copy({
+        from: { connection: source.connection, statement: OUT },
+        to: [{ client: pool, statement: IN }],
+      })
+      await assert.rejects(copying, /in a transaction already: somebody released it/)
+      await fleet.assertEmpty('t')
+      await assertUntouched(pool)
+    },
+  )
 
-test('an abort ends the wait for a lock, and for a client, and gives the client back', async () => {
+story('an abort ends the wait for a lock, and for a client, and gives the client back', async () => {
   const pool = poolOf(target, { ...STYLE, max: 1 })
   const locker = await target.client()
   try {
@@ -232,31 +234,34 @@ test('an abort ends the wait for a lock, and for a client, and gives the client 
   await assertUntouched(pool)
 })
 
-test('a COMMIT whose answer is lost is looked up by another client of the pool, and its own does not go back', async () => {
-  const proxy = await relay(target, cutInsteadOf('COMMIT'))
-  const pool = poolOf(target, { ...proxy.connection, max: 1 })
-  try {
-    const { receivers, warnings } = await copy({
-      from: { connection: source.connection, statement: OUT },
-      to: [
-        { client: pool, statement: IN },
-        { connection: other.connection, statement: IN },
-      ],
-      onFault: 'isolate',
-    })
-    assert.deepEqual(
-      receivers.map(({ state }) => state),
-      ['committed', 'committed'],
-    )
-    assert.deepEqual(
-      warnings.map(({ phase, receiver }) => [phase, receiver]),
-      [['commit', receivers[0]?.name]],
-    )
-    assert.match(warnings[0]?.message ?? '', /server says that transaction \d+ was committed/)
-    await fleet.assertEqual('t')
-    // the client of the copy was removed from the pool; the one that asked is of use
-    assert.deepEqual([pool.totalCount, pool.idleCount], [1, 1])
-  } finally {
-    await proxy.close()
-  }
-})
+story(
+  'a COMMIT whose answer is lost is looked up by another client of the pool, and its own does not go back',
+  async () => {
+    const proxy = await relay(target, cutInsteadOf('COMMIT'))
+    const pool = poolOf(target, { ...proxy.connection, max: 1 })
+    try {
+      const { receivers, warnings } = await copy({
+        from: { connection: source.connection, statement: OUT },
+        to: [
+          { client: pool, statement: IN },
+          { connection: other.connection, statement: IN },
+        ],
+        onFault: 'isolate',
+      })
+      assert.deepEqual(
+        receivers.map(({ state }) => state),
+        ['committed', 'committed'],
+      )
+      assert.deepEqual(
+        warnings.map(({ phase, receiver }) => [phase, receiver]),
+        [['commit', receivers[0]?.name]],
+      )
+      assert.match(warnings[0]?.message ?? '', /server says that transaction \d+ was committed/)
+      await fleet.assertEqual('t')
+      // the client of the copy was removed from the pool; the one that asked is of use
+      assert.deepEqual([pool.totalCount, pool.idleCount], [1, 1])
+    } finally {
+      await proxy.close()
+    }
+  },
+)

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
@@ -17,6 +16,7 @@ import { say, startAuthServer } from '../support/auth-server.js'
 import { certificatePath, certificateText, privateFolder, serveTls } from '../support/certificates.js'
 import { startFleet } from '../support/fleet.js'
 import { assertSecret, listenToOutput, processList, show } from '../support/secrecy.js'
+import { story } from '../support/story.js'
 
 // the characters make every place that escapes or cuts show itself
 const CANARY = "canary-7Q'x p%4/ä"
@@ -202,7 +202,7 @@ const both = async (
 }
 
 for (const [form, make] of Object.entries(FORMS)) {
-  test(`secrets: a password given by ${form} shows nowhere, whatever becomes of the copy`, async () => {
+  story(`secrets: a password given by ${form} shows nowhere, whatever becomes of the copy`, async () => {
     const output = listenToOutput()
     try {
       for (const [way, run] of Object.entries(WAYS)) {
@@ -222,7 +222,7 @@ for (const [form, make] of Object.entries(FORMS)) {
   })
 }
 
-test('secrets: no server was told a password by a statement or a name', async () => {
+story('secrets: no server was told a password by a statement or a name', async () => {
   for (const [i, server] of fleet.all.entries())
     assertSecret(
       [CANARY],
@@ -231,7 +231,7 @@ test('secrets: no server was told a password by a statement or a name', async ()
     )
 })
 
-test('secrets: a string that cannot be read shows nothing of itself', async () => {
+story('secrets: a string that cannot be read shows nothing of itself', async () => {
   const secret = 'canary7'
   const strings = [
     `postgres://ann:${secret}@host:port/db`,
@@ -268,7 +268,7 @@ test('secrets: a string that cannot be read shows nothing of itself', async () =
       }
 })
 
-test('secrets: a key and its password show nowhere, right or wrong', async () => {
+story('secrets: a key and its password show nowhere, right or wrong', async () => {
   const keys = privateFolder('client-encrypted.key', 'client.key', 'named.key')
   const sslcert = certificatePath('client.crt')
   const secrets = [
@@ -309,7 +309,7 @@ test('secrets: a key and its password show nowhere, right or wrong', async () =>
 
 const COPYMAN = fileURLToPath(new URL('../../src/cli/copyman.js', import.meta.url))
 
-test('secrets: the command prints none', async () => {
+story('secrets: the command prints none', async () => {
   const url = (server: Server, more = ''): string =>
     `postgres://postgres:${encodeURIComponent(CANARY)}@127.0.0.1:${server.connection.port}/postgres${more}`
   await target.query('TRUNCATE t')

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
+import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { copy, fromRows, type SessionSettings, type Slice } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { relay } from '../support/relay.js'
+import { story } from '../support/story.js'
 
 /** What both servers are set to: each of it would change what values mean, leave rows out, or end a long copy. */
 const HOSTILE = {
@@ -93,14 +94,14 @@ const seen = async (
 const of = (settings: Record<string, string>, names: readonly string[]): Record<string, string | undefined> =>
   Object.fromEntries(names.map((name) => [name, settings[name]]))
 
-test('what values mean is pinned at both ends, and no timeout made for other work is in force', async () => {
+story('what values mean is pinned at both ends, and no timeout made for other work is in force', async () => {
   const { source, target } = await seen()
   const names = Object.keys(PINNED)
   assert.deepEqual(of(source, names), PINNED, 'source')
   assert.deepEqual(of(target, names), PINNED, 'target')
 })
 
-test("the caller's settings win over the pinned ones, and an end's own over those of the copy", async () => {
+story("the caller's settings win over the pinned ones, and an end's own over those of the copy", async () => {
   const { source, target } = await seen(
     { timezone: 'Asia/Tokyo', statement_timeout: 600_000, work_mem: '11MB' },
     { from: { TimeZone: 'Africa/Nairobi' }, to: { work_mem: '12MB', datestyle: 'German' } },
@@ -121,7 +122,7 @@ test("the caller's settings win over the pinned ones, and an end's own over thos
   })
 })
 
-test('what stands between may report another version than the server has', async () => {
+story('what stands between may report another version than the server has', async () => {
   const other = (bytes: Buffer): Buffer =>
     Buffer.from(bytes.toString('latin1').replace(/server_version\0\d/, 'server_version\0' + '0'), 'latin1')
   const proxy = await relay(target, ({ bytes }) => ({ do: 'replace', bytes: other(bytes) }))
@@ -133,7 +134,7 @@ test('what stands between may report another version than the server has', async
   }
 })
 
-test('a setting that is a list, one of nobody, and what must be quoted mean what they say', async () => {
+story('a setting that is a list, one of nobody, and what must be quoted mean what they say', async () => {
   await target.query(
     'CREATE SCHEMA IF NOT EXISTS "o\'ther"; CREATE TABLE IF NOT EXISTS "o\'ther".only_here (s text)',
   )

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import { promisify } from 'node:util'
 import { createGzip, gunzipSync } from 'node:zlib'
 import {
@@ -20,9 +20,8 @@ import {
   StreamReceiver,
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { countRemains } from '../support/remains.js'
 import { soon } from '../support/soon.js'
-import { intoTable, iterate, until } from '../support/story.js'
+import { intoTable, iterate, story, until } from '../support/story.js'
 
 const fleet = await startFleet(1)
 const { source } = fleet
@@ -62,8 +61,7 @@ const collector = (
   return { stream, text: () => Buffer.concat(chunks).toString(), most: () => most }
 }
 
-test('a file, a compressor and a server get the same rows, and the streams have finished', async () => {
-  const remains = countRemains()
+story('a file, a compressor and a server get the same rows, and the streams have finished', async () => {
   const file = createWriteStream(join(folder, 'plain.csv'))
   const gzip = createGzip()
   const written = pipeline(gzip, createWriteStream(join(folder, 'packed.csv.gz')))
@@ -84,10 +82,9 @@ test('a file, a compressor and a server get the same rows, and the streams have 
   assert.ok(gunzipSync(await readFile(join(folder, 'packed.csv.gz'))).toString() === expected, 'gzip differs')
   assert.equal(bytes, Buffer.byteLength(expected))
   await fleet.assertEqual('t')
-  await remains.assertNoneLeft()
 })
 
-test('a web stream is written to and closed', async () => {
+story('a web stream is written to and closed', async () => {
   const chunks: Uint8Array[] = []
   let isClosed = false
   const stream = new WritableStream<Uint8Array>({
@@ -101,7 +98,7 @@ test('a web stream is written to and closed', async () => {
   assert.ok(isClosed)
 })
 
-test('what a stream keeps stays what it was, though the ring is used again', async () => {
+story('what a stream keeps stays what it was, though the ring is used again', async () => {
   const through = new PassThrough()
   const chunks: Buffer[] = []
   const collected = (async () => {
@@ -116,7 +113,7 @@ test('what a stream keeps stays what it was, though the ring is used again', asy
   assert.ok(Buffer.concat(chunks).toString() === expected)
 })
 
-test('a slow stream holds the copy back, with one slice at most in its buffer', async () => {
+story('a slow stream holds the copy back, with one slice at most in its buffer', async () => {
   const { stream, text, most } = collector(1)
   let produced = 0
   const rows = function* () {
@@ -133,32 +130,35 @@ test('a slow stream holds the copy back, with one slice at most in its buffer', 
   assert.ok(Math.max(...behind) <= 4 * SMALL.slotBytes, `the source was ${Math.max(...behind)} bytes ahead`)
 })
 
-test('a stream that fails is a fault of its own with its cause; the others go on, and it keeps no listener', async () => {
-  const boom = new Error('no space left')
-  let bytes = 0
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length
-      done(bytes > 100_000 ? boom : null)
-    },
-  })
-  const before = listeners(stream)
-  const other = collector()
-  const { receivers } = await copy({ from, to: [stream, other.stream], onFault: 'isolate', ring: SMALL })
-  assert.deepEqual(
-    receivers.map(({ state }) => state),
-    ['dropped', 'committed'],
-  )
-  const fault = receivers[0]?.fault as CopyError
-  assert.equal(fault.code, 'COPY_CALLABLE')
-  assert.equal(fault.phase, 'copy')
-  assert.equal(fault.cause, boom)
-  assert.equal(fault.message, 'the stream failed: no space left')
-  assert.ok(other.text() === expected)
-  await until(() => listeners(stream) === before, 'its listeners are gone')
-})
+story(
+  'a stream that fails is a fault of its own with its cause; the others go on, and it keeps no listener',
+  async () => {
+    const boom = new Error('no space left')
+    let bytes = 0
+    const stream = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length
+        done(bytes > 100_000 ? boom : null)
+      },
+    })
+    const before = listeners(stream)
+    const other = collector()
+    const { receivers } = await copy({ from, to: [stream, other.stream], onFault: 'isolate', ring: SMALL })
+    assert.deepEqual(
+      receivers.map(({ state }) => state),
+      ['dropped', 'committed'],
+    )
+    const fault = receivers[0]?.fault as CopyError
+    assert.equal(fault.code, 'COPY_CALLABLE')
+    assert.equal(fault.phase, 'copy')
+    assert.equal(fault.cause, boom)
+    assert.equal(fault.message, 'the stream failed: no space left')
+    assert.ok(other.text() === expected)
+    await until(() => listeners(stream) === before, 'its listeners are gone')
+  },
+)
 
-test('a stream that cannot finish is a fault, and under abort nothing is loaded anywhere', async () => {
+story('a stream that cannot finish is a fault, and under abort nothing is loaded anywhere', async () => {
   await fleet.targets[0]?.query('TRUNCATE t')
   const stream = new Writable({
     write: (_chunk, _encoding, done) => done(),
@@ -175,66 +175,73 @@ test('a stream that cannot finish is a fault, and under abort nothing is loaded 
   await fleet.assertEmpty('t')
 })
 
-test('a stream that was closed under our hands, ended by another, or dead from the start is a fault', async () => {
-  const closed = collector(1, (stream) => stream.destroy()).stream
-  const ended = collector(1, (stream) => stream.end()).stream
-  const dead = collector().stream
-  dead.destroy()
-  const given = collector().stream
-  for (const [stream, message] of [
-    [closed, /Premature close/],
-    [ended, /write after end/],
-    [dead, /was ended or destroyed already/],
-  ] as const) {
-    const { receivers } = await soon(
-      copy({ from, to: [stream, collector().stream], onFault: 'isolate', ring: SMALL }),
-      String(message),
+story(
+  'a stream that was closed under our hands, ended by another, or dead from the start is a fault',
+  async () => {
+    const closed = collector(1, (stream) => stream.destroy()).stream
+    const ended = collector(1, (stream) => stream.end()).stream
+    const dead = collector().stream
+    dead.destroy()
+    const given = collector().stream
+    for (const [stream, message] of [
+      [closed, /Premature close/],
+      [ended, /write after end/],
+      [dead, /was ended or destroyed already/],
+    ] as const) {
+      const { receivers } = await soon(
+        copy({ from, to: [stream, collector().stream], onFault: 'isolate', ring: SMALL }),
+        String(message),
+      )
+      assert.match(String(receivers[0]?.fault?.message), message)
+      assert.equal(receivers[1]?.state, 'committed')
+    }
+    await assert.rejects(copy({ from, to: [given, given], ring: SMALL }), /in use by a copy already/)
+  },
+)
+
+story(
+  'the stream of a copy that fails is destroyed and not ended: after its last row, and before its first',
+  async () => {
+    const streams = [collector(), collector()].map(({ stream }) => stream) as [Writable, Writable]
+    for (const [stream, source] of [
+      [streams[0], from],
+      [streams[1], { ...from, statement: 'COPY missing TO STDOUT' }],
+    ] as const) {
+      const errors: unknown[] = []
+      stream.on('error', (error) => errors.push(error))
+      const failing = intoTable(fleet.targets[0] as never, 't', {
+        statement: 'COPY t FROM STDIN (FORMAT csv)',
+        after: ['SELECT 1/0'],
+      })
+      await assert.rejects(copy({ from: source, to: [stream, failing] }), CopyFailed)
+      assert.ok(stream.destroyed && !stream.writableEnded)
+      await until(() => errors.length > 0, 'the stream tells why')
+      assert.equal((errors[0] as CopyError).code, 'COPY_ABORTED')
+    }
+  },
+)
+
+story(
+  'the streams of a copy that could not even open are given up, so that they keep no file open',
+  async () => {
+    const file = createWriteStream(join(folder, 'never.csv'))
+    const reasons: unknown[] = []
+    const web = new WritableStream({ abort: (reason) => void reasons.push(reason) })
+    const from = { connection: 'postgres://nobody@127.0.0.1:1/none', statement: 'COPY t TO STDOUT' }
+    const producer = { name: 'broken', canRepeat: false, open: () => Promise.reject(new Error('not today')) }
+    await assert.rejects(
+      copy({ from: { ...producer, produce: async () => ({}) }, to: [file, web] }),
+      CopyFailed,
     )
-    assert.match(String(receivers[0]?.fault?.message), message)
-    assert.equal(receivers[1]?.state, 'committed')
-  }
-  await assert.rejects(copy({ from, to: [given, given], ring: SMALL }), /in use by a copy already/)
-})
+    await until(() => file.closed, 'the file is closed')
+    assert.equal((reasons[0] as CopyError).code, 'COPY_ABORTED')
+    const unborn = collector().stream
+    await assert.rejects(copy({ from, to: [unborn] }), CopyFailed)
+    assert.ok(unborn.destroyed)
+  },
+)
 
-test('the stream of a copy that fails is destroyed and not ended: after its last row, and before its first', async () => {
-  const streams = [collector(), collector()].map(({ stream }) => stream) as [Writable, Writable]
-  for (const [stream, source] of [
-    [streams[0], from],
-    [streams[1], { ...from, statement: 'COPY missing TO STDOUT' }],
-  ] as const) {
-    const errors: unknown[] = []
-    stream.on('error', (error) => errors.push(error))
-    const failing = intoTable(fleet.targets[0] as never, 't', {
-      statement: 'COPY t FROM STDIN (FORMAT csv)',
-      after: ['SELECT 1/0'],
-    })
-    await assert.rejects(copy({ from: source, to: [stream, failing] }), CopyFailed)
-    assert.ok(stream.destroyed && !stream.writableEnded)
-    await until(() => errors.length > 0, 'the stream tells why')
-    assert.equal((errors[0] as CopyError).code, 'COPY_ABORTED')
-  }
-})
-
-test('the streams of a copy that could not even open are given up, so that they keep no file open', async () => {
-  const remains = countRemains()
-  const file = createWriteStream(join(folder, 'never.csv'))
-  const reasons: unknown[] = []
-  const web = new WritableStream({ abort: (reason) => void reasons.push(reason) })
-  const from = { connection: 'postgres://nobody@127.0.0.1:1/none', statement: 'COPY t TO STDOUT' }
-  const producer = { name: 'broken', canRepeat: false, open: () => Promise.reject(new Error('not today')) }
-  await assert.rejects(
-    copy({ from: { ...producer, produce: async () => ({}) }, to: [file, web] }),
-    CopyFailed,
-  )
-  await until(() => file.closed, 'the file is closed')
-  assert.equal((reasons[0] as CopyError).code, 'COPY_ABORTED')
-  const unborn = collector().stream
-  await assert.rejects(copy({ from, to: [unborn] }), CopyFailed)
-  assert.ok(unborn.destroyed)
-  await remains.assertNoneLeft()
-})
-
-test('an aborted copy aborts the web stream with the reason why', async () => {
+story('an aborted copy aborts the web stream with the reason why', async () => {
   const controller = new AbortController()
   let reason: unknown
   const stream = new WritableStream({
@@ -250,32 +257,35 @@ test('an aborted copy aborts the web stream with the reason why', async () => {
   assert.ok(reason instanceof CopyError && reason.code === 'COPY_ABORTED')
 })
 
-test('a function that makes the stream lets it be reconciled from the start; a stream does not', async () => {
-  const made: ReturnType<typeof collector>[] = []
-  const fresh = new StreamReceiver(
-    () => {
-      const next = collector(0, (stream) => {
-        if (made.length === 1) stream.destroy(new Error('lost'))
-      })
-      made.push(next)
-      return next.stream
-    },
-    { name: 'fresh' },
-  )
-  await copy({
-    from,
-    to: [fresh],
-    ring: SMALL,
-    onFault: (fault, manager) =>
-      manager.reconcile([...fault.faults.keys()][0] as StreamReceiver, { from: 'start' }),
-  })
-  assert.equal(made.length, 2)
-  assert.ok(made[1]?.text() === expected)
-  const once = new StreamReceiver(collector().stream)
-  assert.equal(once.canRestart, false)
-})
+story(
+  'a function that makes the stream lets it be reconciled from the start; a stream does not',
+  async () => {
+    const made: ReturnType<typeof collector>[] = []
+    const fresh = new StreamReceiver(
+      () => {
+        const next = collector(0, (stream) => {
+          if (made.length === 1) stream.destroy(new Error('lost'))
+        })
+        made.push(next)
+        return next.stream
+      },
+      { name: 'fresh' },
+    )
+    await copy({
+      from,
+      to: [fresh],
+      ring: SMALL,
+      onFault: (fault, manager) =>
+        manager.reconcile([...fault.faults.keys()][0] as StreamReceiver, { from: 'start' }),
+    })
+    assert.equal(made.length, 2)
+    assert.ok(made[1]?.text() === expected)
+    const once = new StreamReceiver(collector().stream)
+    assert.equal(once.canRestart, false)
+  },
+)
 
-test('stdout is written to and left open', async () => {
+story('stdout is written to and left open', async () => {
   const program = `
     import { copy } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}
     const before = process.stdout.eventNames().length
@@ -286,12 +296,12 @@ test('stdout is written to and left open', async () => {
   assert.equal(stdout, 'one\ntwo\n0 listeners more\n')
 })
 
-test('what is no stream is refused', () => {
+story('what is no stream is refused', () => {
   assert.throws(() => new StreamReceiver({} as never), { code: 'COPY_OPTION' })
   assert.throws(() => new StreamReceiver(Readable.from([]) as never), { code: 'COPY_OPTION' })
 })
 
-test('sources: a file, a web stream, what pipeline and for await make, each to a stream', async () => {
+story('sources: a file, a web stream, what pipeline and for await make, each to a stream', async () => {
   const path = join(folder, 'plain.csv')
   const lines = async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) yield chunk

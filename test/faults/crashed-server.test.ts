@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict'
-import { afterEach, test } from 'node:test'
+import { afterEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyFailed, CopyManager } from '../../src/index.js'
 import { type Caught, cutTheAnswer, startCommitProxy } from '../support/commit-proxy.js'
 import { startFleet } from '../support/fleet.js'
-import { assertRows, assertSame, fromTable, inTime, intoTable, logFromNow, until } from '../support/story.js'
+import {
+  assertRows,
+  assertSame,
+  fromTable,
+  inTime,
+  intoTable,
+  logFromNow,
+  story,
+  until,
+} from '../support/story.js'
 
 // nothing but a COMMIT flushes the log here: what was not committed is lost in a crash
 const fleet = await startFleet(1, {
@@ -94,27 +103,30 @@ for (const [how, crash] of [
   ['its server', restart],
   ['one backend of its server', backendCrash],
 ] as const) {
-  test(`row 17: a COMMIT that was lost in a crash of ${how} is rolled back, though its id is another's now, committed`, async () => {
-    const course: Course = {
-      atCommit: keepIt,
-      meanwhile: async (backend) => {
-        await crash(backend)
-        await transact(backend.id)
-        assert.equal(await statusOf(backend.id), 'committed')
-      },
-    }
-    const manager = await copy(course)
-    const [outcome] = manager.outcomes
-    assert.equal(outcome?.state, 'rolled-back')
-    assert.match(outcome.fault?.message as string, /COMMIT was lost and the server rolled back/)
-    await fleet.assertEmpty('t')
+  story(
+    `row 17: a COMMIT that was lost in a crash of ${how} is rolled back, though its id is another's now, committed`,
+    async () => {
+      const course: Course = {
+        atCommit: keepIt,
+        meanwhile: async (backend) => {
+          await crash(backend)
+          await transact(backend.id)
+          assert.equal(await statusOf(backend.id), 'committed')
+        },
+      }
+      const manager = await copy(course)
+      const [outcome] = manager.outcomes
+      assert.equal(outcome?.state, 'rolled-back')
+      assert.match(outcome.fault?.message as string, /COMMIT was lost and the server rolled back/)
+      await fleet.assertEmpty('t')
 
-    const again = await copy(course, 1)
-    assert.deepEqual([again.outcomes[0]?.state, again.outcomes[0]?.passes], ['committed', 2])
-    await assertSame(fleet.all, 't')
-  })
+      const again = await copy(course, 1)
+      assert.deepEqual([again.outcomes[0]?.state, again.outcomes[0]?.passes], ['committed', 2])
+      await assertSame(fleet.all, 't')
+    },
+  )
 
-  test(`row 17: a COMMIT that was done counts as done behind a crash of ${how}`, async () => {
+  story(`row 17: a COMMIT that was done counts as done behind a crash of ${how}`, async () => {
     const manager = await copy({
       atCommit: cutTheAnswer,
       meanwhile: async (backend) => {
@@ -132,83 +144,95 @@ for (const [how, crash] of [
   })
 }
 
-test('row 17: what a crash made of a COMMIT is in doubt behind a restart, the last checkpoint of which is none of a recovery', async () => {
-  const lost = await copy({
-    atCommit: keepIt,
-    meanwhile: async (backend) => {
-      await backendCrash(backend)
-      await transact(backend.id)
-      await target.stop('fast')
-      await target.start()
-      assert.equal(await statusOf(backend.id), 'committed')
-    },
-  })
-  assertDoubt(lost, /has crashed since/)
-  await fleet.assertEmpty('t')
-})
-
-test('row 17: a server that begins to count anew without a crash is never said to have lost a COMMIT', async () => {
-  // its last checkpoint is that of its start, before the transaction
-  await restart()
-  const done = await copy({
-    atCommit: cutTheAnswer,
-    meanwhile: async ({ id }) => {
-      await until(async () => (await statusOf(id)) === 'committed', 'it is committed')
-      await target.query("SELECT pg_stat_reset_shared('bgwriter')")
-    },
-  })
-  // PostgreSQL 14 may not have begun to count anew when it is asked
-  assert.match(String(done.outcomes[0]?.state), /^(in-doubt|committed)$/)
-  await assertRows([target], 't', ROWS)
-})
-
-// last but for those that need no recovery: the server stays at wal_level minimal
-for (const level of ['replica', 'minimal']) {
-  test(`row 17: what a crash made of a COMMIT is in doubt behind the next checkpoint, wal_level ${level}`, async () => {
+story(
+  'row 17: what a crash made of a COMMIT is in doubt behind a restart, the last checkpoint of which is none of a recovery',
+  async () => {
     const lost = await copy({
       atCommit: keepIt,
       meanwhile: async (backend) => {
-        await target.query(`ALTER SYSTEM SET wal_level = ${level}`)
-        await target.query('ALTER SYSTEM SET max_wal_senders = 0')
-        await restart()
+        await backendCrash(backend)
         await transact(backend.id)
-        await target.query('CHECKPOINT')
+        await target.stop('fast')
+        await target.start()
         assert.equal(await statusOf(backend.id), 'committed')
       },
     })
     assertDoubt(lost, /has crashed since/)
     await fleet.assertEmpty('t')
+  },
+)
 
+story(
+  'row 17: a server that begins to count anew without a crash is never said to have lost a COMMIT',
+  async () => {
+    // its last checkpoint is that of its start, before the transaction
+    await restart()
     const done = await copy({
       atCommit: cutTheAnswer,
       meanwhile: async ({ id }) => {
         await until(async () => (await statusOf(id)) === 'committed', 'it is committed')
-        await restart()
+        await target.query("SELECT pg_stat_reset_shared('bgwriter')")
+      },
+    })
+    // PostgreSQL 14 may not have begun to count anew when it is asked
+    assert.match(String(done.outcomes[0]?.state), /^(in-doubt|committed)$/)
+    await assertRows([target], 't', ROWS)
+  },
+)
+
+// last but for those that need no recovery: the server stays at wal_level minimal
+for (const level of ['replica', 'minimal']) {
+  story(
+    `row 17: what a crash made of a COMMIT is in doubt behind the next checkpoint, wal_level ${level}`,
+    async () => {
+      const lost = await copy({
+        atCommit: keepIt,
+        meanwhile: async (backend) => {
+          await target.query(`ALTER SYSTEM SET wal_level = ${level}`)
+          await target.query('ALTER SYSTEM SET max_wal_senders = 0')
+          await restart()
+          await transact(backend.id)
+          await target.query('CHECKPOINT')
+          assert.equal(await statusOf(backend.id), 'committed')
+        },
+      })
+      assertDoubt(lost, /has crashed since/)
+      await fleet.assertEmpty('t')
+
+      const done = await copy({
+        atCommit: cutTheAnswer,
+        meanwhile: async ({ id }) => {
+          await until(async () => (await statusOf(id)) === 'committed', 'it is committed')
+          await restart()
+          await target.query('CREATE TABLE more (); DROP TABLE more')
+          await target.query('CHECKPOINT')
+        },
+      })
+      assertDoubt(done, /has crashed since/)
+      await assertRows([target], 't', ROWS)
+    },
+  )
+}
+
+story(
+  'row 17: a server that was shut down and started in order leaves nobody in doubt, nor does a checkpoint',
+  async () => {
+    const done = await copy({
+      atCommit: cutTheAnswer,
+      meanwhile: async ({ id }) => {
+        await until(async () => (await statusOf(id)) === 'committed', 'it is committed')
+        await target.stop('fast')
+        await target.start()
         await target.query('CREATE TABLE more (); DROP TABLE more')
         await target.query('CHECKPOINT')
       },
     })
-    assertDoubt(done, /has crashed since/)
-    await assertRows([target], 't', ROWS)
-  })
-}
+    assert.equal(done.outcomes[0]?.state, 'committed')
+    await assertSame(fleet.all, 't')
+  },
+)
 
-test('row 17: a server that was shut down and started in order leaves nobody in doubt, nor does a checkpoint', async () => {
-  const done = await copy({
-    atCommit: cutTheAnswer,
-    meanwhile: async ({ id }) => {
-      await until(async () => (await statusOf(id)) === 'committed', 'it is committed')
-      await target.stop('fast')
-      await target.start()
-      await target.query('CREATE TABLE more (); DROP TABLE more')
-      await target.query('CHECKPOINT')
-    },
-  })
-  assert.equal(done.outcomes[0]?.state, 'committed')
-  await assertSame(fleet.all, 't')
-})
-
-test('row 17: a checkpoint of a server that runs on leaves nobody in doubt', async () => {
+story('row 17: a checkpoint of a server that runs on leaves nobody in doubt', async () => {
   const manager = await copy({
     atCommit: cutTheAnswer,
     meanwhile: async ({ id }) => {

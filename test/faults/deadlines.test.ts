@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
   CallReceiver,
-  CopyFailed,
+  type CopyFailed,
   CopyManager,
   ProducerFault,
   StatementProducer,
@@ -13,10 +12,11 @@ import {
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { relay } from '../support/relay.js'
-import { countRemains } from '../support/remains.js'
 import {
   assertRows,
   assertSame,
+  assertStates,
+  failsWith,
   faultOf,
   fromTable,
   goOn,
@@ -24,20 +24,17 @@ import {
   intoTable,
   iterate,
   logFromNow,
+  story,
   until,
 } from '../support/story.js'
 import { cutInsteadOf } from '../support/treatments.js'
 
-// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
-const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' } })
-const [first, second] = fleet.targets as [Server, Server]
 const ROWS = 1000
+// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
+const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
+const [first, second] = fleet.targets as [Server, Server]
 /** Enough for a COPY that begins or completes, on a machine that is busy with other tests. */
 const LIMIT_MS = 2000
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
 
 const lock = async (server: Server) => {
   const holder = await server.client()
@@ -63,7 +60,6 @@ const tooLate = async (
   deadlines: { start?: number; finish?: number },
   expected: { phase: string; text: RegExp },
 ): Promise<void> => {
-  const remains = countRemains()
   const log = await logFromNow(first)
   const manager = new CopyManager(
     fromTable(fleet.source, 't'),
@@ -83,12 +79,8 @@ const tooLate = async (
     'the copy',
   )
   assert.equal(faults.length, 1)
-  assert.deepEqual(
-    manager.outcomes.map(({ state }) => state),
-    ['dropped', 'committed'],
-  )
+  assertStates(manager, 'dropped', 'committed')
   await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
   await assertSame([fleet.source, second], 't')
   assert.doesNotMatch(await log(), NOT_ALIGNED)
 }
@@ -105,75 +97,75 @@ for (const [what, more] of Object.entries({
   },
   'whose statement before the COPY waits for a lock': { before: ['TRUNCATE t', 'INSERT INTO t VALUES (0)'] },
 })) {
-  test(`row 22: a target ${what} past 'start' is a fault, aligned, and leaves the queue; the other completes`, async () => {
+  story(
+    `row 22: a target ${what} past 'start' is a fault, aligned, and leaves the queue; the other completes`,
+    async () => {
+      const holder = await lock(first)
+      try {
+        await tooLate(more, { start: LIMIT_MS }, BEGIN_TOO_LATE)
+      } finally {
+        await holder.end()
+      }
+      await assertRows([first], 't', 0)
+    },
+  )
+}
+
+story(
+  "row 22: a target that ran past 'start' is reconciled from the start when the lock is gone",
+  async () => {
     const holder = await lock(first)
+    const late = intoTable(first, 't')
+    const manager = new CopyManager(fromTable(fleet.source, 't'), [late, intoTable(second, 't')], {
+      deadlines: { start: LIMIT_MS },
+    })
     try {
-      await tooLate(more, { start: LIMIT_MS }, BEGIN_TOO_LATE)
+      await iterate(manager, {
+        fault: async (fault) => {
+          assert.equal(faultOf(fault, first.name).code, 'COPY_TIMEOUT')
+          await holder.end()
+          await manager.reconcile(late, { from: 'start' })
+        },
+      })
+    } finally {
+      await holder.end().catch(() => undefined)
+    }
+    await assertSame(fleet.all, 't')
+  },
+)
+
+story(
+  "row 22: a source that waits for a lock past 'start' ends the copy, aligned, and leaves the queue",
+  async () => {
+    const log = await logFromNow(fleet.source)
+    const holder = await lock(fleet.source)
+    try {
+      const manager = new CopyManager(fromTable(fleet.source, 't'), [intoTable(first, 't')], {
+        deadlines: { start: LIMIT_MS },
+      })
+      const error = await inTime(failsWith(manager.run(), { cause: ProducerFault }), 'the copy')
+      assert.deepEqual([error.cause.phase, (error.cause.cause as CopyFailed).code], ['start', 'COPY_TIMEOUT'])
+      const [row] = await fleet.source.query<{ pid: number }>(
+        'SELECT pid FROM pg_locks WHERE relation = $1::regclass AND granted',
+        ['t'],
+      )
+      assert.match(
+        error.message,
+        new RegExp(
+          `did not begin the COPY within 2000 ms \\(deadlines\\.start\\): it waits for a lock, blocked by process ${row?.pid}$`,
+        ),
+      )
+      await assertNobodyWaits(fleet.source)
     } finally {
       await holder.end()
     }
+    await fleet.assertNoConnections()
+    assert.doesNotMatch(await log(), NOT_ALIGNED)
     await assertRows([first], 't', 0)
-  })
-}
+  },
+)
 
-test("row 22: a target that ran past 'start' is reconciled from the start when the lock is gone", async () => {
-  const remains = countRemains()
-  const holder = await lock(first)
-  const late = intoTable(first, 't')
-  const manager = new CopyManager(fromTable(fleet.source, 't'), [late, intoTable(second, 't')], {
-    deadlines: { start: LIMIT_MS },
-  })
-  try {
-    await iterate(manager, {
-      fault: async (fault) => {
-        assert.equal(faultOf(fault, first.name).code, 'COPY_TIMEOUT')
-        await holder.end()
-        await manager.reconcile(late, { from: 'start' })
-      },
-    })
-  } finally {
-    await holder.end().catch(() => undefined)
-  }
-  await assertSame(fleet.all, 't')
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-})
-
-test("row 22: a source that waits for a lock past 'start' ends the copy, aligned, and leaves the queue", async () => {
-  const remains = countRemains()
-  const log = await logFromNow(fleet.source)
-  const holder = await lock(fleet.source)
-  try {
-    const manager = new CopyManager(fromTable(fleet.source, 't'), [intoTable(first, 't')], {
-      deadlines: { start: LIMIT_MS },
-    })
-    const error = await inTime(
-      manager.run().catch((error: unknown) => error),
-      'the copy',
-    )
-    assert.ok(error instanceof CopyFailed && error.cause instanceof ProducerFault, String(error))
-    assert.deepEqual([error.cause.phase, (error.cause.cause as CopyFailed).code], ['start', 'COPY_TIMEOUT'])
-    const [row] = await fleet.source.query<{ pid: number }>(
-      'SELECT pid FROM pg_locks WHERE relation = $1::regclass AND granted',
-      ['t'],
-    )
-    assert.match(
-      error.message,
-      new RegExp(
-        `did not begin the COPY within 2000 ms \\(deadlines\\.start\\): it waits for a lock, blocked by process ${row?.pid}$`,
-      ),
-    )
-    await assertNobodyWaits(fleet.source)
-  } finally {
-    await holder.end()
-  }
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-  assert.doesNotMatch(await log(), NOT_ALIGNED)
-  await assertRows([first], 't', 0)
-})
-
-test("a source whose query computes for longer than 'start' before it gives a row is no fault", async () => {
+story("a source whose query computes for longer than 'start' before it gives a row is no fault", async () => {
   const manager = new CopyManager(
     new StatementProducer({
       connection: fleet.source.connection,
@@ -185,89 +177,90 @@ test("a source whose query computes for longer than 'start' before it gives a ro
   assert.equal((await manager.run()).rows, 1)
 })
 
-test("row 22: a user's client whose COPY FROM waits for a lock past 'start' answers afterwards", async () => {
-  const remains = countRemains()
-  const client = await first.client()
-  const holder = await lock(first)
-  try {
-    await client.query('BEGIN')
-    const theirs = new StatementReceiver({ client, name: 'theirs', statement: 'COPY t FROM STDIN' })
-    const manager = new CopyManager(fromTable(fleet.source, 't'), [theirs, intoTable(second, 't')], {
-      deadlines: { start: LIMIT_MS },
-    })
-    const { faults } = await inTime(
-      iterate(manager, {
-        fault: async (thrown) => {
-          const fault = faultOf(thrown, 'theirs')
-          assert.deepEqual([fault.code, fault.phase], ['COPY_TIMEOUT', 'start'])
-          assert.match(fault.message, BEGIN_TOO_LATE.text)
-          await assertNobodyWaits(first)
-        },
-      }),
-      'the copy',
-    )
-    assert.equal(faults.length, 1)
-    await client.query('ROLLBACK')
-    assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
-  } finally {
-    await Promise.all([client.end(), holder.end()])
-  }
-  await assertSame([fleet.source, second], 't')
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-})
+story(
+  "row 22: a user's client whose COPY FROM waits for a lock past 'start' answers afterwards",
+  async () => {
+    const client = await first.client()
+    const holder = await lock(first)
+    try {
+      await client.query('BEGIN')
+      const theirs = new StatementReceiver({ client, name: 'theirs', statement: 'COPY t FROM STDIN' })
+      const manager = new CopyManager(fromTable(fleet.source, 't'), [theirs, intoTable(second, 't')], {
+        deadlines: { start: LIMIT_MS },
+      })
+      const { faults } = await inTime(
+        iterate(manager, {
+          fault: async (thrown) => {
+            const fault = faultOf(thrown, 'theirs')
+            assert.deepEqual([fault.code, fault.phase], ['COPY_TIMEOUT', 'start'])
+            assert.match(fault.message, BEGIN_TOO_LATE.text)
+            await assertNobodyWaits(first)
+          },
+        }),
+        'the copy',
+      )
+      assert.equal(faults.length, 1)
+      await client.query('ROLLBACK')
+      assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
+    } finally {
+      await Promise.all([client.end(), holder.end()])
+    }
+    await assertSame([fleet.source, second], 't')
+  },
+)
 
-test("row 22: a backend that is stopped before the COPY began is a fault past 'start', and the others complete", async () => {
-  const remains = countRemains()
-  const LOCKED = 'SELECT pg_advisory_xact_lock(1)'
-  const holder = await first.client()
-  let stopped = 0
-  try {
-    await holder.query('SELECT pg_advisory_lock(1)')
-    const manager = new CopyManager(
-      fromTable(fleet.source, 't'),
-      [intoTable(first, 't', { before: [LOCKED] }), intoTable(second, 't')],
-      { deadlines: { start: LIMIT_MS, abort: 300 } },
-    )
-    const iterating = iterate(manager)
-    iterating.catch(() => undefined)
-    await until(async () => {
-      const [row] = await first.query<{ pid: number }>('SELECT pid FROM pg_stat_activity WHERE query = $1', [
-        LOCKED,
-      ])
-      stopped = row?.pid ?? 0
-      return stopped !== 0
-    }, 'it waits')
-    process.kill(stopped, 'SIGSTOP')
-    const { faults } = await inTime(iterating, 'the copy')
-    assert.deepEqual(
-      [faultOf(faults[0], first.name).code, faultOf(faults[0], first.name).phase],
-      ['COPY_TIMEOUT', 'start'],
-    )
-    assert.deepEqual(
-      manager.outcomes.map(({ state }) => state),
-      ['dropped', 'committed'],
-    )
-  } finally {
-    await holder.end()
-    if (stopped !== 0) goOn(stopped)
-  }
-  await assertSame([fleet.source, second], 't')
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-  await assertRows([first], 't', 0)
-})
+story(
+  "row 22: a backend that is stopped before the COPY began is a fault past 'start', and the others complete",
+  async () => {
+    const LOCKED = 'SELECT pg_advisory_xact_lock(1)'
+    const holder = await first.client()
+    let stopped = 0
+    try {
+      await holder.query('SELECT pg_advisory_lock(1)')
+      const manager = new CopyManager(
+        fromTable(fleet.source, 't'),
+        [intoTable(first, 't', { before: [LOCKED] }), intoTable(second, 't')],
+        { deadlines: { start: LIMIT_MS, abort: 300 } },
+      )
+      const iterating = iterate(manager)
+      iterating.catch(() => undefined)
+      await until(async () => {
+        const [row] = await first.query<{ pid: number }>(
+          'SELECT pid FROM pg_stat_activity WHERE query = $1',
+          [LOCKED],
+        )
+        stopped = row?.pid ?? 0
+        return stopped !== 0
+      }, 'it waits')
+      process.kill(stopped, 'SIGSTOP')
+      const { faults } = await inTime(iterating, 'the copy')
+      assert.deepEqual(
+        [faultOf(faults[0], first.name).code, faultOf(faults[0], first.name).phase],
+        ['COPY_TIMEOUT', 'start'],
+      )
+      assertStates(manager, 'dropped', 'committed')
+    } finally {
+      await holder.end()
+      if (stopped !== 0) goOn(stopped)
+    }
+    await assertSame([fleet.source, second], 't')
+    await assertRows([first], 't', 0)
+  },
+)
 
-test("a target whose statement after the COPY runs past 'finish' is a fault, aligned; the other completes", async () => {
-  await tooLate(
-    { after: ['SELECT pg_sleep(60)', 'INSERT INTO t VALUES (0)'] },
-    { finish: LIMIT_MS },
-    { phase: 'complete', text: /did not complete the COPY within 2000 ms \(deadlines\.finish\)$/ },
-  )
-  await assertRows([first], 't', 0)
-})
+story(
+  "a target whose statement after the COPY runs past 'finish' is a fault, aligned; the other completes",
+  async () => {
+    await tooLate(
+      { after: ['SELECT pg_sleep(60)', 'INSERT INTO t VALUES (0)'] },
+      { finish: LIMIT_MS },
+      { phase: 'complete', text: /did not complete the COPY within 2000 ms \(deadlines\.finish\)$/ },
+    )
+    await assertRows([first], 't', 0)
+  },
+)
 
-test("a user's client whose statement after the COPY runs past 'finish' answers afterwards", async () => {
+story("a user's client whose statement after the COPY runs past 'finish' answers afterwards", async () => {
   const client = await first.client()
   try {
     await client.query('BEGIN')
@@ -283,11 +276,7 @@ test("a user's client whose statement after the COPY runs past 'finish' answers 
       ],
       { deadlines: { finish: LIMIT_MS } },
     )
-    const error = await inTime(
-      manager.run().catch((error: unknown) => error),
-      'the copy',
-    )
-    assert.ok(error instanceof CopyFailed, String(error))
+    const error = await inTime(failsWith(manager.run()), 'the copy')
     assert.match(error.message, /did not complete the COPY within 2000 ms/)
     await client.query('ROLLBACK')
     assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
@@ -297,7 +286,7 @@ test("a user's client whose statement after the COPY runs past 'finish' answers 
   await assertRows([first], 't', 0)
 })
 
-test("what a receiver waits for others is not counted against 'finish'", async () => {
+story("what a receiver waits for others is not counted against 'finish'", async () => {
   let take: () => void = () => undefined
   const taking = new Promise<void>((resolve) => {
     take = resolve
@@ -322,8 +311,7 @@ test("what a receiver waits for others is not counted against 'finish'", async (
   await assertSame([fleet.source, first], 't')
 })
 
-test("a COMMIT that is not answered within 'finish' is in doubt, and the other is committed", async () => {
-  const remains = countRemains()
+story("a COMMIT that is not answered within 'finish' is in doubt, and the other is committed", async () => {
   const manager = new CopyManager(
     fromTable(fleet.source, 't'),
     [intoTable(first, 't', { session: { synchronous_commit: 'on' } }), intoTable(second, 't')],
@@ -333,40 +321,32 @@ test("a COMMIT that is not answered within 'finish' is in doubt, and the other i
   const fault = faultOf(faults[0], first.name)
   assert.deepEqual([fault.code, fault.phase], ['COPY_IN_DOUBT', 'commit'])
   assert.match(fault.message, /COMMIT was not answered within 2000 ms of finishing \(deadlines\.finish\)/)
-  assert.deepEqual(
-    manager.outcomes.map(({ state }) => state),
-    ['in-doubt', 'committed'],
-  )
+  assertStates(manager, 'in-doubt', 'committed')
   // the server waits for its standby whether or not somebody listens
   const ended = await first.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
   )
   assert.equal(ended.length, 1)
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
   await assertSame(fleet.all, 't')
 })
 
-test('row 16: a target that is cut behind CopyDone, before CommandComplete, is a fault and not in doubt', async () => {
-  const remains = countRemains()
-  const proxy = await relay(first, cutInsteadOf(`COPY ${ROWS}`))
-  try {
-    const manager = new CopyManager(fromTable(fleet.source, 't'), [
-      intoTable(first, 't', { connection: proxy.connection }),
-      intoTable(second, 't'),
-    ])
-    const { faults } = await inTime(iterate(manager), 'the copy')
-    const fault = faultOf(faults[0], first.name)
-    assert.deepEqual([fault.code, fault.phase], ['COPY_CONNECTION_LOST', 'complete'])
-    assert.deepEqual(
-      manager.outcomes.map(({ state }) => state),
-      ['dropped', 'committed'],
-    )
-  } finally {
-    await proxy.close()
-  }
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-  await assertSame([fleet.source, second], 't')
-  await assertRows([first], 't', 0)
-})
+story(
+  'row 16: a target that is cut behind CopyDone, before CommandComplete, is a fault and not in doubt',
+  async () => {
+    const proxy = await relay(first, cutInsteadOf(`COPY ${ROWS}`))
+    try {
+      const manager = new CopyManager(fromTable(fleet.source, 't'), [
+        intoTable(first, 't', { connection: proxy.connection }),
+        intoTable(second, 't'),
+      ])
+      const { faults } = await inTime(iterate(manager), 'the copy')
+      const fault = faultOf(faults[0], first.name)
+      assert.deepEqual([fault.code, fault.phase], ['COPY_CONNECTION_LOST', 'complete'])
+      assertStates(manager, 'dropped', 'committed')
+    } finally {
+      await proxy.close()
+    }
+    await assertSame([fleet.source, second], 't')
+    await assertRows([first], 't', 0)
+  },
+)

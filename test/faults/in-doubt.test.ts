@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
 import pg from 'pg'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
@@ -23,26 +22,26 @@ import {
   swallowTheAnswer,
 } from '../support/commit-proxy.js'
 import { startFleet } from '../support/fleet.js'
-import { countRemains } from '../support/remains.js'
 import {
   assertRows,
   assertSame,
+  assertStates,
+  failsWith,
+  failureOf,
   faultOf,
   fromTable,
   inTime,
   intoTable,
   iterate,
+  statesOf,
+  story,
   until,
 } from '../support/story.js'
 
-// no such standby ever answers: who asks for it waits in COMMIT until that is ended, and is committed then
-const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' } })
-const [first, second, third] = fleet.targets as [Server, Server, Server]
 const ROWS = 5000
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
+// no such standby ever answers: who asks for it waits in COMMIT until that is ended, and is committed then
+const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
+const [first, second, third] = fleet.targets as [Server, Server, Server]
 
 interface Setting {
   readonly manager: CopyManager
@@ -58,7 +57,6 @@ const losing = async (
   options: CopyManagerOptions = {},
   more: Parameters<typeof intoTable>[2] = {},
 ): Promise<void> => {
-  const remains = countRemains()
   const proxy = await startCommitProxy(first, atCommit)
   try {
     const lost = intoTable(first, 't', { connection: proxy.connection, ...more })
@@ -68,11 +66,8 @@ const losing = async (
   } finally {
     await proxy.close()
   }
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
 }
 
-const statesOf = (manager: CopyManager): string[] => manager.outcomes.map(({ state }) => state)
 const assertCommitted = (manager: CopyManager, passes: readonly number[]): void =>
   assert.deepEqual(
     manager.outcomes.map(({ state, passes, fault }) => [state, passes, fault]),
@@ -87,18 +82,12 @@ const assertNoted = ({ warnings }: CopyManager): void => {
   assert.match(note?.message as string, /server says that transaction \d+ was committed/)
 }
 
-const failure = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => assert.fail('it did not fail'),
-    (error: unknown) => error,
-  )
-
 for (const [how, options, onFault] of [
   ["under 'abort'", {}, 'abort'],
   ["under 'isolate'", {}, 'isolate'],
   ["under 'each'", { atomicity: 'each' }, 'abort'],
 ] as const) {
-  test(`row 17: a COMMIT whose answer is cut off was done, and counts as done, ${how}`, async () => {
+  story(`row 17: a COMMIT whose answer is cut off was done, and counts as done, ${how}`, async () => {
     await losing(
       cutTheAnswer,
       async ({ manager }) => {
@@ -113,27 +102,30 @@ for (const [how, options, onFault] of [
   })
 }
 
-test('row 17: a COMMIT that never reached its server is rolled back, and its receiver is loaded from the start, once', async () => {
-  await losing(cutTheRequest, async ({ manager, lost }) => {
-    const { faults } = await inTime(
-      iterate(manager, {
-        fault: async (fault) => {
-          const error = faultOf(fault, first.name)
-          assert.deepEqual([error.code, error.phase], ['COPY_CONNECTION_LOST', 'commit'])
-          assert.match(error.message, /COMMIT was lost and the server rolled back/)
-          await manager.reconcile(lost, { from: 'start' })
-        },
-      }),
-      'the copy',
-    )
-    assert.equal(faults.length, 1)
-    assertCommitted(manager, [2, 1, 1])
-    assert.deepEqual(manager.warnings, [])
-  })
-  await assertSame(fleet.all, 't')
-})
+story(
+  'row 17: a COMMIT that never reached its server is rolled back, and its receiver is loaded from the start, once',
+  async () => {
+    await losing(cutTheRequest, async ({ manager, lost }) => {
+      const { faults } = await inTime(
+        iterate(manager, {
+          fault: async (fault) => {
+            const error = faultOf(fault, first.name)
+            assert.deepEqual([error.code, error.phase], ['COPY_CONNECTION_LOST', 'commit'])
+            assert.match(error.message, /COMMIT was lost and the server rolled back/)
+            await manager.reconcile(lost, { from: 'start' })
+          },
+        }),
+        'the copy',
+      )
+      assert.equal(faults.length, 1)
+      assertCommitted(manager, [2, 1, 1])
+      assert.deepEqual(manager.warnings, [])
+    })
+    await assertSame(fleet.all, 't')
+  },
+)
 
-test('row 17: with retry, a COMMIT that never reached its server is made good by itself', async () => {
+story('row 17: with retry, a COMMIT that never reached its server is made good by itself', async () => {
   await losing(cutTheRequest, async ({ manager }) => {
     const result = await inTime(manager.run({ retry: { times: 1, backoff: 0 } }), 'the copy')
     assert.deepEqual(
@@ -148,16 +140,18 @@ test('row 17: with retry, a COMMIT that never reached its server is made good by
   await assertSame(fleet.all, 't')
 })
 
-test("row 17: under 'abort' a COMMIT that never reached its server is the last one that is sent", async () => {
-  await losing(cutTheRequest, async ({ manager }) => {
-    const error = await inTime(failure(manager.run()), 'the copy')
-    assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
-    assert.equal(faultOf(error.cause, first.name).code, 'COPY_CONNECTION_LOST')
-    assert.deepEqual(error.committed, [])
-    assert.deepEqual(statesOf(manager), ['rolled-back', 'rolled-back', 'rolled-back'])
-  })
-  await fleet.assertEmpty('t')
-})
+story(
+  "row 17: under 'abort' a COMMIT that never reached its server is the last one that is sent",
+  async () => {
+    await losing(cutTheRequest, async ({ manager }) => {
+      const error = await inTime(failsWith(manager.run(), { cause: ReceiverFault }), 'the copy')
+      assert.equal(faultOf(error.cause, first.name).code, 'COPY_CONNECTION_LOST')
+      assert.deepEqual(error.committed, [])
+      assertStates(manager, 'rolled-back', 'rolled-back', 'rolled-back')
+    })
+    await fleet.assertEmpty('t')
+  },
+)
 
 const waiting = async (): Promise<number | undefined> => {
   const [backend] = await first.query<{ pid: number }>(
@@ -172,36 +166,39 @@ const isAsked = async (): Promise<boolean> => {
   return asking.length > 0
 }
 
-test("row 17: a COMMIT in progress is asked for until it is decided, and under 'abort' nobody else commits before", async () => {
-  let caught: Caught | undefined
-  await losing(
-    (commit) => {
-      caught = commit
-      commit.behind.write(commit.message)
-    },
-    async ({ manager }) => {
-      const running = manager.run()
-      running.catch(() => undefined)
-      await until(async () => (await waiting()) !== undefined, 'a backend waits in COMMIT')
-      // its server does not look at a connection while it waits for a standby
-      ;(caught as Caught).client.destroy()
-      await until(isAsked, 'the server is asked')
-      assert.deepEqual(
-        manager.stats().receivers.map(({ state }) => state),
-        ['committing', 'completed', 'completed'],
-      )
-      await first.query('SELECT pg_terminate_backend($1)', [await waiting()])
-      await inTime(running, 'the copy')
-      assertCommitted(manager, [1, 1, 1])
-      assertNoted(manager)
-    },
-    {},
-    { session: { synchronous_commit: 'on' } },
-  )
-  await assertSame(fleet.all, 't')
-})
+story(
+  "row 17: a COMMIT in progress is asked for until it is decided, and under 'abort' nobody else commits before",
+  async () => {
+    let caught: Caught | undefined
+    await losing(
+      (commit) => {
+        caught = commit
+        commit.behind.write(commit.message)
+      },
+      async ({ manager }) => {
+        const running = manager.run()
+        running.catch(() => undefined)
+        await until(async () => (await waiting()) !== undefined, 'a backend waits in COMMIT')
+        // its server does not look at a connection while it waits for a standby
+        ;(caught as Caught).client.destroy()
+        await until(isAsked, 'the server is asked')
+        assert.deepEqual(
+          manager.stats().receivers.map(({ state }) => state),
+          ['committing', 'completed', 'completed'],
+        )
+        await first.query('SELECT pg_terminate_backend($1)', [await waiting()])
+        await inTime(running, 'the copy')
+        assertCommitted(manager, [1, 1, 1])
+        assertNoted(manager)
+      },
+      {},
+      { session: { synchronous_commit: 'on' } },
+    )
+    await assertSame(fleet.all, 't')
+  },
+)
 
-test('row 17: a server that restarts before it can be asked is asked then', async () => {
+story('row 17: a server that restarts before it can be asked is asked then', async () => {
   let proxy: CommitProxy | undefined
   await losing(
     (caught) => {
@@ -249,11 +246,11 @@ const endsInDoubt = async ({ manager, lost }: Setting, why: RegExp): Promise<voi
     'the copy',
   )
   assert.equal(faults.length, 1)
-  assert.deepEqual(statesOf(manager), ['in-doubt', 'committed', 'committed'])
+  assertStates(manager, 'in-doubt', 'committed', 'committed')
   await assertSame([fleet.source, second, third], 't')
 }
 
-test('row 17: where the server is gone for good, the receiver is in doubt after the deadline', async () => {
+story('row 17: where the server is gone for good, the receiver is in doubt after the deadline', async () => {
   let proxy: CommitProxy | undefined
   await losing(
     (caught) => {
@@ -268,13 +265,13 @@ test('row 17: where the server is gone for good, the receiver is in doubt after 
   )
 })
 
-test('row 17: with deadlines.resolve 0 nobody asks', async () => {
+story('row 17: with deadlines.resolve 0 nobody asks', async () => {
   await losing(cutTheAnswer, (setting) => endsInDoubt(setting, /deadlines\.resolve is 0/), {
     deadlines: { resolve: 0 },
   })
 })
 
-test('row 17: another server, which took its place, is not believed', async () => {
+story('row 17: another server, which took its place, is not believed', async () => {
   const servers = await startServers({ count: 1, names: ['other'] })
   const other = servers[0] as Server
   try {
@@ -298,7 +295,7 @@ test('row 17: another server, which took its place, is not believed', async () =
   }
 })
 
-test('row 17: an older copy of the server, which took its place, is not believed', async () => {
+story('row 17: an older copy of the server, which took its place, is not believed', async () => {
   // servers of one fleet are copies of one: the same cluster, the same timeline, the same next transaction id
   await second.query(
     'DO $$ BEGIN FOR i IN 1..2000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$',
@@ -317,58 +314,63 @@ test('row 17: an older copy of the server, which took its place, is not believed
   )
 })
 
-test('row 17: where nobody may know which server it is, the copy works, and a lost COMMIT is in doubt', async () => {
-  await first.query(
-    `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC;
-     CREATE ROLE lowly LOGIN; GRANT ALL ON t TO lowly`,
-  )
-  try {
-    const as = (connection: CommitProxy['connection']) => ({ connection: { ...connection, user: 'lowly' } })
-    await inTime(
-      new CopyManager(fromTable(fleet.source, 't'), [intoTable(first, 't', as(first.connection))]).run(),
-      'the copy',
-    )
-    await assertSame([fleet.source, first], 't')
-    await first.query('TRUNCATE t')
-    const proxy = await startCommitProxy(first, cutTheAnswer)
-    try {
-      const receivers = [intoTable(first, 't', as(proxy.connection))]
-      await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers)
-      const error = await inTime(failure(manager.run()), 'the copy')
-      assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
-      assert.ok(inDoubt(/right to pg_control_system/)(faultOf(error.cause, first.name)), error.message)
-    } finally {
-      await proxy.close()
-    }
-  } finally {
+story(
+  'row 17: where nobody may know which server it is, the copy works, and a lost COMMIT is in doubt',
+  async () => {
     await first.query(
-      'DROP OWNED BY lowly; DROP ROLE lowly; GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC',
+      `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC;
+     CREATE ROLE lowly LOGIN; GRANT ALL ON t TO lowly`,
     )
-  }
-})
-
-test('row 25: a COMMIT whose answer never comes is asked for when the copy is aborted, and is in the list', async () => {
-  const controller = new AbortController()
-  await losing(
-    swallowTheAnswer,
-    async ({ manager }) => {
-      const running = failure(manager.run({ onFault: 'isolate' }))
-      await until(
-        () => manager.stats().receivers.every(({ state }) => /^committ/.test(state)),
-        'all COMMITs are sent',
+    try {
+      const as = (connection: CommitProxy['connection']) => ({ connection: { ...connection, user: 'lowly' } })
+      await inTime(
+        new CopyManager(fromTable(fleet.source, 't'), [intoTable(first, 't', as(first.connection))]).run(),
+        'the copy',
       )
-      await until(async () => (await digestOf(first, 't')).rows === String(ROWS), 'the first is committed')
-      controller.abort()
-      const error = await inTime(running, 'the end of the copy')
-      assert.ok(error instanceof CopyAborted, String(error))
-      assert.deepEqual(error.committed, [first.name, second.name, third.name])
-    },
-    { signal: controller.signal, deadlines: { abort: 4000 } },
-  )
-  await assertSame(fleet.all, 't')
-})
+      await assertSame([fleet.source, first], 't')
+      await first.query('TRUNCATE t')
+      const proxy = await startCommitProxy(first, cutTheAnswer)
+      try {
+        const receivers = [intoTable(first, 't', as(proxy.connection))]
+        await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers)
+        const error = await inTime(failsWith(manager.run(), { cause: ReceiverFault }), 'the copy')
+        assert.ok(inDoubt(/right to pg_control_system/)(faultOf(error.cause, first.name)), error.message)
+      } finally {
+        await proxy.close()
+      }
+    } finally {
+      await first.query(
+        'DROP OWNED BY lowly; DROP ROLE lowly; GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC',
+      )
+    }
+  },
+)
 
-test('row 25: close() waits for what became of a lost COMMIT no longer than deadlines.abort', async () => {
+story(
+  'row 25: a COMMIT whose answer never comes is asked for when the copy is aborted, and is in the list',
+  async () => {
+    const controller = new AbortController()
+    await losing(
+      swallowTheAnswer,
+      async ({ manager }) => {
+        const running = failureOf(manager.run({ onFault: 'isolate' }))
+        await until(
+          () => manager.stats().receivers.every(({ state }) => /^committ/.test(state)),
+          'all COMMITs are sent',
+        )
+        await until(async () => (await digestOf(first, 't')).rows === String(ROWS), 'the first is committed')
+        controller.abort()
+        const error = await inTime(running, 'the end of the copy')
+        assert.ok(error instanceof CopyAborted, String(error))
+        assert.deepEqual(error.committed, [first.name, second.name, third.name])
+      },
+      { signal: controller.signal, deadlines: { abort: 4000 } },
+    )
+    await assertSame(fleet.all, 't')
+  },
+)
+
+story('row 25: close() waits for what became of a lost COMMIT no longer than deadlines.abort', async () => {
   let proxy: CommitProxy | undefined
   await losing(
     (caught) => {
@@ -378,13 +380,13 @@ test('row 25: close() waits for what became of a lost COMMIT no longer than dead
     async (setting) => {
       const { manager } = setting
       proxy = setting.proxy
-      const running = failure(manager.run({ onFault: 'isolate' }))
+      const running = failureOf(manager.run({ onFault: 'isolate' }))
       await until(() => manager.stats().receivers[1]?.state === 'committed', 'the second is committed')
-      const error = await inTime(failure(manager.close()), 'close()')
+      const error = await inTime(failureOf(manager.close()), 'close()')
       assert.ok(error instanceof CopyAborted, String(error))
       assert.deepEqual(error.committed, [second.name, third.name])
       assert.ok((await running) instanceof CopyAborted)
-      assert.deepEqual(statesOf(manager), ['in-doubt', 'committed', 'committed'])
+      assertStates(manager, 'in-doubt', 'committed', 'committed')
       assert.ok(inDoubt(/given up/)(manager.outcomes[0]?.fault))
     },
     { deadlines: { abort: 500 } },
@@ -398,7 +400,6 @@ const losingOnPool = async (
   use: (setting: Setting) => Promise<void>,
   options: CopyManagerOptions = {},
 ): Promise<void> => {
-  const remains = countRemains()
   const proxy = await startCommitProxy(first, (caught) => atCommit(caught, pool))
   const pool = new pg.Pool({ ...proxy.connection, application_name: 'copyman', max: 1 })
   try {
@@ -410,67 +411,74 @@ const losingOnPool = async (
     await inTime(pool.end(), 'the pool ends')
     await proxy.close()
   }
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
 }
 
 for (const [what, atCommit, options] of [
   ['whose answer is cut off', cutTheAnswer, {}],
   ['that is not answered in time', swallowTheAnswer, { deadlines: { finish: 1000 } }],
 ] as const) {
-  test(`row 17: a COMMIT ${what} on a pool's client is looked up by another client of the pool`, async () => {
-    await losingOnPool(
-      atCommit,
-      async ({ manager }) => {
-        await inTime(manager.run(), 'the copy')
-        assertCommitted(manager, [1, 1, 1])
-        assertNoted(manager)
-      },
-      options,
-    )
-    await assertSame(fleet.all, 't')
-  })
+  story(
+    `row 17: a COMMIT ${what} on a pool's client is looked up by another client of the pool`,
+    async () => {
+      await losingOnPool(
+        atCommit,
+        async ({ manager }) => {
+          await inTime(manager.run(), 'the copy')
+          assertCommitted(manager, [1, 1, 1])
+          assertNoted(manager)
+        },
+        options,
+      )
+      await assertSame(fleet.all, 't')
+    },
+  )
 }
 
-test("row 17: a COMMIT that never left a pool's client is rolled back, and its receiver is loaded from the start", async () => {
-  await losingOnPool(cutTheRequest, async ({ manager, lost }) => {
-    const { faults } = await inTime(
-      iterate(manager, {
-        fault: async (fault) => {
-          const error = faultOf(fault, first.name)
-          assert.deepEqual([error.code, error.phase], ['COPY_CONNECTION_LOST', 'commit'])
-          assert.match(error.message, /COMMIT was lost and the server rolled back/)
-          await manager.reconcile(lost, { from: 'start' })
-        },
-      }),
-      'the copy',
+story(
+  "row 17: a COMMIT that never left a pool's client is rolled back, and its receiver is loaded from the start",
+  async () => {
+    await losingOnPool(cutTheRequest, async ({ manager, lost }) => {
+      const { faults } = await inTime(
+        iterate(manager, {
+          fault: async (fault) => {
+            const error = faultOf(fault, first.name)
+            assert.deepEqual([error.code, error.phase], ['COPY_CONNECTION_LOST', 'commit'])
+            assert.match(error.message, /COMMIT was lost and the server rolled back/)
+            await manager.reconcile(lost, { from: 'start' })
+          },
+        }),
+        'the copy',
+      )
+      assert.equal(faults.length, 1)
+      assertCommitted(manager, [2, 1, 1])
+      assert.deepEqual(manager.warnings, [])
+    })
+    await assertSame(fleet.all, 't')
+  },
+)
+
+story(
+  'row 17: a pool that gives no other client leaves the receiver in doubt after the deadline',
+  async () => {
+    let taken: Promise<pg.PoolClient> | undefined
+    await losingOnPool(
+      (caught, pool) => {
+        // a user waits for the place of the client that is lost, and keeps it
+        taken = pool.connect()
+        cutTheAnswer(caught)
+      },
+      async (setting) => {
+        await endsInDoubt(setting, /not within 500 ms: the pg\.Pool gave no other client/)
+        const client = await inTime(taken as Promise<pg.PoolClient>, "the user's client")
+        assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
+        client.release()
+      },
+      { deadlines: { resolve: 500 } },
     )
-    assert.equal(faults.length, 1)
-    assertCommitted(manager, [2, 1, 1])
-    assert.deepEqual(manager.warnings, [])
-  })
-  await assertSame(fleet.all, 't')
-})
+  },
+)
 
-test('row 17: a pool that gives no other client leaves the receiver in doubt after the deadline', async () => {
-  let taken: Promise<pg.PoolClient> | undefined
-  await losingOnPool(
-    (caught, pool) => {
-      // a user waits for the place of the client that is lost, and keeps it
-      taken = pool.connect()
-      cutTheAnswer(caught)
-    },
-    async (setting) => {
-      await endsInDoubt(setting, /not within 500 ms: the pg\.Pool gave no other client/)
-      const client = await inTime(taken as Promise<pg.PoolClient>, "the user's client")
-      assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
-      client.release()
-    },
-    { deadlines: { resolve: 500 } },
-  )
-})
-
-test('row 17: another server that a pool connects to meanwhile is not believed', async () => {
+story('row 17: another server that a pool connects to meanwhile is not believed', async () => {
   let proxy: CommitProxy | undefined
   await losingOnPool(
     (caught) => {
@@ -485,7 +493,7 @@ test('row 17: another server that a pool connects to meanwhile is not believed',
 })
 
 // last: its server stays on another timeline
-test('row 17: a standby that took over is not believed, though its cluster is the same', async () => {
+story('row 17: a standby that took over is not believed, though its cluster is the same', async () => {
   let proxy: CommitProxy | undefined
   await losing(
     (caught) => {
@@ -509,33 +517,36 @@ test('row 17: a standby that took over is not believed, though its cluster is th
   )
 })
 
-test('row 17: a copy with a COMMIT in doubt is not to be tried again, whatever the last fault was', async () => {
-  const holders = await Promise.all([second, third].map((server) => server.client()))
-  try {
-    await Promise.all(holders.map((holder) => holder.query('SELECT pg_advisory_lock(1)')))
-    const proxy = await startCommitProxy(first, cutTheAnswer)
-    const after = ['SELECT pg_advisory_xact_lock(1)']
-    const receivers = [
-      intoTable(first, 't', { connection: proxy.connection }),
-      intoTable(second, 't', { after }),
-      intoTable(third, 't', { after }),
-    ]
-    await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
-      atomicity: 'each',
-      deadlines: { resolve: 0 },
-    })
-    const running = failure(manager.run({ onFault: 'isolate' }))
-    await until(() => statesOf(manager)[0] === 'in-doubt', 'the first is in doubt')
-    for (const server of [second, third]) {
-      await server.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
-      )
+story(
+  'row 17: a copy with a COMMIT in doubt is not to be tried again, whatever the last fault was',
+  async () => {
+    const holders = await Promise.all([second, third].map((server) => server.client()))
+    try {
+      await Promise.all(holders.map((holder) => holder.query('SELECT pg_advisory_lock(1)')))
+      const proxy = await startCommitProxy(first, cutTheAnswer)
+      const after = ['SELECT pg_advisory_xact_lock(1)']
+      const receivers = [
+        intoTable(first, 't', { connection: proxy.connection }),
+        intoTable(second, 't', { after }),
+        intoTable(third, 't', { after }),
+      ]
+      await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
+        atomicity: 'each',
+        deadlines: { resolve: 0 },
+      })
+      const running = failureOf(manager.run({ onFault: 'isolate' }))
+      await until(() => statesOf(manager)[0] === 'in-doubt', 'the first is in doubt')
+      for (const server of [second, third]) {
+        await server.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+        )
+      }
+      const error = await inTime(running, 'the copy')
+      assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+      assert.deepEqual([error.cause.retryable, error.retryable], [true, false])
+      await proxy.close()
+    } finally {
+      await Promise.all(holders.map((holder) => holder.end()))
     }
-    const error = await inTime(running, 'the copy')
-    assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
-    assert.deepEqual([error.cause.retryable, error.retryable], [true, false])
-    await proxy.close()
-  } finally {
-    await Promise.all(holders.map((holder) => holder.end()))
-  }
-})
+  },
+)

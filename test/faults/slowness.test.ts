@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
+import { beforeEach } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
   CallReceiver,
@@ -12,10 +12,10 @@ import {
   StatementReceiver,
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { countRemains } from '../support/remains.js'
 import {
   assertRows,
   assertSame,
+  assertStates,
   copyBackend,
   faultOf,
   fromTable,
@@ -24,6 +24,7 @@ import {
   intoTable,
   iterate,
   once,
+  story,
   until,
 } from '../support/story.js'
 import { type Switchboard, startSwitchboard } from '../support/switchboard.js'
@@ -38,7 +39,7 @@ await fleet.source.query('INSERT INTO t SELECT i, md5(i::text) FROM generate_ser
 await fleet.source.query(
   `INSERT INTO wide SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 25000) AS i`,
 )
-beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t, wide'))))
+beforeEach(() => fleet.onTargets('TRUNCATE t, wide'))
 
 type Told = Slowness & { readonly who: string | undefined }
 
@@ -57,153 +58,151 @@ const lock = async (server: Server, table: string) => {
   return { pid: rows[0]?.pid as number, release: () => holder.end() }
 }
 
-test('row 22: a source and a target that wait for a lock are told as slow, with what holds them, and complete', async () => {
-  const remains = countRemains()
-  const locks = [await lock(fleet.source, 't'), await lock(first, 't')] as const
-  const manager = new CopyManager(
-    fromTable(fleet.source, 't'),
-    [intoTable(first, 't'), intoTable(second, 't')],
-    {
-      deadlines: { slow: SLOW_MS },
-    },
-  )
-  const told = listen(manager)
-  const of = (who: string | undefined) =>
-    told.filter((one) => one.who === who && one.backend?.waitEventType === 'Lock')
-  const running = manager.run()
-  running.catch(() => undefined)
-  try {
-    await until(() => of(undefined).length >= 2 && of(first.name).length >= 2, 'both are told of twice')
-    for (const [i, who] of [undefined, first.name].entries()) {
-      for (const { phase, backend, unasked } of of(who)) {
-        assert.equal(unasked, undefined)
-        assert.equal(phase, 'start')
-        const { processId, ...rest } = backend ?? {}
-        assert.ok(processId)
-        assert.deepEqual(rest, {
-          state: 'active',
-          waitEventType: 'Lock',
-          waitEvent: 'relation',
-          blockedBy: [locks[i as 0 | 1].pid],
-        })
+story(
+  'row 22: a source and a target that wait for a lock are told as slow, with what holds them, and complete',
+  async () => {
+    const locks = [await lock(fleet.source, 't'), await lock(first, 't')] as const
+    const manager = new CopyManager(
+      fromTable(fleet.source, 't'),
+      [intoTable(first, 't'), intoTable(second, 't')],
+      {
+        deadlines: { slow: SLOW_MS },
+      },
+    )
+    const told = listen(manager)
+    const of = (who: string | undefined) =>
+      told.filter((one) => one.who === who && one.backend?.waitEventType === 'Lock')
+    const running = manager.run()
+    running.catch(() => undefined)
+    try {
+      await until(() => of(undefined).length >= 2 && of(first.name).length >= 2, 'both are told of twice')
+      for (const [i, who] of [undefined, first.name].entries()) {
+        for (const { phase, backend, unasked } of of(who)) {
+          assert.equal(unasked, undefined)
+          assert.equal(phase, 'start')
+          const { processId, ...rest } = backend ?? {}
+          assert.ok(processId)
+          assert.deepEqual(rest, {
+            state: 'active',
+            waitEventType: 'Lock',
+            waitEvent: 'relation',
+            blockedBy: [locks[i as 0 | 1].pid],
+          })
+        }
+        // not at every look: first after the time, then after twice that
+        const seconds = of(who).map((one) => one.seconds * 1000)
+        assert.ok((seconds[0] as number) >= SLOW_MS && (seconds[1] as number) >= 2 * SLOW_MS, String(seconds))
       }
-      // not at every look: first after the time, then after twice that
-      const seconds = of(who).map((one) => one.seconds * 1000)
-      assert.ok((seconds[0] as number) >= SLOW_MS && (seconds[1] as number) >= 2 * SLOW_MS, String(seconds))
+    } finally {
+      await Promise.all(locks.map(({ release }) => release()))
     }
-  } finally {
-    await Promise.all(locks.map(({ release }) => release()))
-  }
-  await inTime(running, 'the copy')
-  assert.deepEqual(of(second.name), [])
-  await assertSame(fleet.all, 't')
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-})
+    await inTime(running, 'the copy')
+    assert.deepEqual(of(second.name), [])
+    await assertSame(fleet.all, 't')
+  },
+)
 
-test('row 22: a stopped backend is told as slow and is no fault, nobody else is told of, and it completes once it moves', async () => {
-  const remains = countRemains()
-  const manager = new CopyManager(
-    fromTable(fleet.source, 'wide'),
-    [intoTable(first, 'wide'), intoTable(second, 'wide')],
-    { ring: RING, deadlines: { slow: SLOW_MS } },
-  )
-  const told = listen(manager)
-  const inCopy = () => told.filter(({ phase }) => phase === 'copy')
-  let stopped = 0
-  const resume = async (): Promise<void> => {
-    await until(() => inCopy().length >= 2, 'it is told of twice')
-    goOn(stopped)
-  }
-  let resuming: Promise<void> | undefined
-  try {
-    const { faults } = await iterate(manager, {
-      cycle: once(async () => {
-        stopped = await copyBackend(first, 'wide')
-        process.kill(stopped, 'SIGSTOP')
-        resuming = resume()
-      }),
+story(
+  'row 22: a stopped backend is told as slow and is no fault, nobody else is told of, and it completes once it moves',
+  async () => {
+    const manager = new CopyManager(
+      fromTable(fleet.source, 'wide'),
+      [intoTable(first, 'wide'), intoTable(second, 'wide')],
+      { ring: RING, deadlines: { slow: SLOW_MS } },
+    )
+    const told = listen(manager)
+    const inCopy = () => told.filter(({ phase }) => phase === 'copy')
+    let stopped = 0
+    const resume = async (): Promise<void> => {
+      await until(() => inCopy().length >= 2, 'it is told of twice')
+      goOn(stopped)
+    }
+    let resuming: Promise<void> | undefined
+    try {
+      const { faults } = await iterate(manager, {
+        cycle: once(async () => {
+          stopped = await copyBackend(first, 'wide')
+          process.kill(stopped, 'SIGSTOP')
+          resuming = resume()
+        }),
+      })
+      await resuming
+      assert.deepEqual(faults, [])
+    } finally {
+      if (stopped !== 0) goOn(stopped)
+    }
+    for (const { who, backend } of inCopy()) {
+      assert.deepEqual([who, backend?.processId, backend?.state], [first.name, stopped, 'active'])
+      assert.deepEqual(backend?.blockedBy, [])
+    }
+    assertStates(manager, 'committed', 'committed')
+    await assertSame(fleet.all, 'wide')
+  },
+)
+
+story(
+  'a source that is silent is told as slow with what its backend does, and is never a fault',
+  async () => {
+    // the server keeps rows, and that COPY has begun, back until there are 8 KiB of them
+    const some = `SELECT i, repeat('x', 100) FROM generate_series(1, 1000) AS i`
+    const statement = `COPY (${some} UNION ALL SELECT 1001, pg_sleep(1.5)::text) TO STDOUT`
+    const manager = new CopyManager(
+      new StatementProducer({ connection: fleet.source.connection, statement }),
+      [intoTable(first, 't')],
+      { deadlines: { slow: SLOW_MS, stall: SLOW_MS } },
+    )
+    const told = listen(manager)
+    await manager.run()
+    const inCopy = told.filter(({ phase }) => phase === 'copy')
+    const [{ who, backend } = {} as Told] = inCopy
+    assert.deepEqual(
+      [who, backend?.state, backend?.waitEventType, backend?.waitEvent],
+      [undefined, 'active', 'Timeout', 'PgSleep'],
+    )
+    assert.ok(
+      inCopy.every((one) => one.who === undefined),
+      'its receiver waits for nothing but data',
+    )
+    await assertRows([first], 't', 1001)
+  },
+)
+
+story(
+  'an iterable that is silent and a function that does not settle are told as slow, with nobody to ask',
+  async () => {
+    let give: () => void = () => undefined
+    const silence = new Promise<void>((resolve) => {
+      give = resolve
     })
-    await resuming
-    assert.deepEqual(faults, [])
-  } finally {
-    if (stopped !== 0) goOn(stopped)
-  }
-  for (const { who, backend } of inCopy()) {
-    assert.deepEqual([who, backend?.processId, backend?.state], [first.name, stopped, 'active'])
-    assert.deepEqual(backend?.blockedBy, [])
-  }
-  assert.deepEqual(
-    manager.outcomes.map(({ state }) => state),
-    ['committed', 'committed'],
-  )
-  await assertSame(fleet.all, 'wide')
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-})
+    let take: () => void = () => undefined
+    const taking = new Promise<void>((resolve) => {
+      take = resolve
+    })
+    const rows = async function* () {
+      await silence
+      yield ['1\tone\n']
+    }
+    const manager = new CopyManager(
+      new IteratorProducer(rows),
+      [new CallReceiver(() => taking, { name: 'function' })],
+      { deadlines: { slow: SLOW_MS } },
+    )
+    const told = listen(manager)
+    const running = manager.run()
+    await until(() => told.length === 1, 'the silence is told')
+    give()
+    await until(() => told.some(({ who }) => who === 'function'), 'the function is told')
+    take()
+    await inTime(running, 'the copy')
+    for (const { type, phase, seconds, who: _, ...rest } of told) {
+      assert.deepEqual([type, phase], ['slow', 'copy'])
+      assert.ok(seconds * 1000 >= SLOW_MS)
+      assert.deepEqual(rest, {})
+    }
+  },
+)
 
-test('a source that is silent is told as slow with what its backend does, and is never a fault', async () => {
-  const remains = countRemains()
-  // the server keeps rows, and that COPY has begun, back until there are 8 KiB of them
-  const some = `SELECT i, repeat('x', 100) FROM generate_series(1, 1000) AS i`
-  const statement = `COPY (${some} UNION ALL SELECT 1001, pg_sleep(1.5)::text) TO STDOUT`
-  const manager = new CopyManager(
-    new StatementProducer({ connection: fleet.source.connection, statement }),
-    [intoTable(first, 't')],
-    { deadlines: { slow: SLOW_MS, stall: SLOW_MS } },
-  )
-  const told = listen(manager)
-  await manager.run()
-  const inCopy = told.filter(({ phase }) => phase === 'copy')
-  const [{ who, backend } = {} as Told] = inCopy
-  assert.deepEqual(
-    [who, backend?.state, backend?.waitEventType, backend?.waitEvent],
-    [undefined, 'active', 'Timeout', 'PgSleep'],
-  )
-  assert.ok(
-    inCopy.every((one) => one.who === undefined),
-    'its receiver waits for nothing but data',
-  )
-  await assertRows([first], 't', 1001)
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-})
-
-test('an iterable that is silent and a function that does not settle are told as slow, with nobody to ask', async () => {
-  const remains = countRemains()
-  let give: () => void = () => undefined
-  const silence = new Promise<void>((resolve) => {
-    give = resolve
-  })
-  let take: () => void = () => undefined
-  const taking = new Promise<void>((resolve) => {
-    take = resolve
-  })
-  const rows = async function* () {
-    await silence
-    yield ['1\tone\n']
-  }
-  const manager = new CopyManager(
-    new IteratorProducer(rows),
-    [new CallReceiver(() => taking, { name: 'function' })],
-    { deadlines: { slow: SLOW_MS } },
-  )
-  const told = listen(manager)
-  const running = manager.run()
-  await until(() => told.length === 1, 'the silence is told')
-  give()
-  await until(() => told.some(({ who }) => who === 'function'), 'the function is told')
-  take()
-  await inTime(running, 'the copy')
-  for (const { type, phase, seconds, who: _, ...rest } of told) {
-    assert.deepEqual([type, phase], ['slow', 'copy'])
-    assert.ok(seconds * 1000 >= SLOW_MS)
-    assert.deepEqual(rest, {})
-  }
-  await remains.assertNoneLeft()
-})
-
-test("users' clients at both ends are told as slow, with nobody to ask", async () => {
+story("users' clients at both ends are told as slow, with nobody to ask", async () => {
   const locks = [await lock(fleet.source, 't'), await lock(first, 't')]
   const [from, to] = [await fleet.source.client(), await first.client()]
   try {
@@ -239,47 +238,43 @@ const killUnheard = async (server: Server, board: Switchboard, statement: string
   }, 'the backend is gone')
 }
 
-test('a target whose backend is gone without a word is a fault at once, and the others complete', async () => {
-  const remains = countRemains()
-  const board = await startSwitchboard(first)
-  try {
-    const manager = new CopyManager(
-      fromTable(fleet.source, 'wide'),
-      [intoTable(first, 'wide', { connection: board.connection }), intoTable(second, 'wide')],
-      { ring: RING, deadlines: { slow: SLOW_MS } },
-    )
-    const told = listen(manager)
-    const { faults } = await inTime(
-      iterate(manager, {
-        cycle: once(async () => {
-          await copyBackend(first, 'wide')
-          await killUnheard(first, board, 'COPY wide FROM')
+story(
+  'a target whose backend is gone without a word is a fault at once, and the others complete',
+  async () => {
+    const board = await startSwitchboard(first)
+    try {
+      const manager = new CopyManager(
+        fromTable(fleet.source, 'wide'),
+        [intoTable(first, 'wide', { connection: board.connection }), intoTable(second, 'wide')],
+        { ring: RING, deadlines: { slow: SLOW_MS } },
+      )
+      const told = listen(manager)
+      const { faults } = await inTime(
+        iterate(manager, {
+          cycle: once(async () => {
+            await copyBackend(first, 'wide')
+            await killUnheard(first, board, 'COPY wide FROM')
+          }),
         }),
-      }),
-      'the copy',
-    )
-    const fault = faultOf(faults[0], first.name)
-    assert.deepEqual([fault.code, fault.phase], ['COPY_CONNECTION_LOST', 'copy'])
-    assert.match(fault.message, /its backend is gone/)
-    assert.deepEqual(
-      told.filter(({ phase }) => phase === 'copy'),
-      [],
-    )
-    assert.deepEqual(
-      manager.outcomes.map(({ state }) => state),
-      ['dropped', 'committed'],
-    )
-  } finally {
-    await board.close()
-  }
-  await assertSame([fleet.source, second], 'wide')
-  await assertRows([first], 'wide', 0)
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-})
+        'the copy',
+      )
+      const fault = faultOf(faults[0], first.name)
+      assert.deepEqual([fault.code, fault.phase], ['COPY_CONNECTION_LOST', 'copy'])
+      assert.match(fault.message, /its backend is gone/)
+      assert.deepEqual(
+        told.filter(({ phase }) => phase === 'copy'),
+        [],
+      )
+      assertStates(manager, 'dropped', 'committed')
+    } finally {
+      await board.close()
+    }
+    await assertSame([fleet.source, second], 'wide')
+    await assertRows([first], 'wide', 0)
+  },
+)
 
-test('a source whose backend is gone without a word is a fault at once', async () => {
-  const remains = countRemains()
+story('a source whose backend is gone without a word is a fault at once', async () => {
   const board = await startSwitchboard(fleet.source)
   try {
     const manager = new CopyManager(
@@ -304,8 +299,6 @@ test('a source whose backend is gone without a word is a fault at once', async (
   } finally {
     await board.close()
   }
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
   await assertRows([first], 't', 0)
 })
 
@@ -316,8 +309,7 @@ const UNASKED: Record<string, { route: 'silence' | 'other'; says: RegExp }> = {
 }
 
 for (const [why, { route, says }] of Object.entries(UNASKED)) {
-  test(`where ${why}, that is told, and a target that waits is no fault`, async () => {
-    const remains = countRemains()
+  story(`where ${why}, that is told, and a target that waits is no fault`, async () => {
     const board = await startSwitchboard(first)
     const { release } = await lock(first, 't')
     try {
@@ -343,43 +335,41 @@ for (const [why, { route, says }] of Object.entries(UNASKED)) {
     } finally {
       await board.close()
     }
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
   })
 }
 
 for (const end of ['target', 'source'] as const) {
-  test(`a question about a ${end} that is under way when the copy is closed is let go of with it`, async () => {
-    const remains = countRemains()
-    const server = end === 'target' ? first : fleet.source
-    const board = await startSwitchboard(server)
-    const { release } = await lock(server, 't')
-    try {
-      const { connection } = board
-      const manager = new CopyManager(
-        end === 'source' ? fromTable({ connection } as Server, 't') : fromTable(fleet.source, 't'),
-        [intoTable(first, 't', end === 'target' ? { connection } : {})],
-        { deadlines: { slow: SLOW_MS, connect: 60_000 } },
-      )
-      const opening = assert.rejects(manager.open(), CopyAborted)
-      await until(() => board.made === 1, 'it is connected')
-      board.route('silence')
-      await until(() => board.silenced === 1, 'the question is under way')
-      // for the cancel request
-      board.route(server)
-      await inTime(assert.rejects(manager.close(), CopyAborted), 'close()')
-      await opening
-      await until(() => board.open === 0, 'nothing of it is left')
-    } finally {
-      await release()
-      await board.close()
-    }
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
-  })
+  story(
+    `a question about a ${end} that is under way when the copy is closed is let go of with it`,
+    async () => {
+      const server = end === 'target' ? first : fleet.source
+      const board = await startSwitchboard(server)
+      const { release } = await lock(server, 't')
+      try {
+        const { connection } = board
+        const manager = new CopyManager(
+          end === 'source' ? fromTable({ connection } as Server, 't') : fromTable(fleet.source, 't'),
+          [intoTable(first, 't', end === 'target' ? { connection } : {})],
+          { deadlines: { slow: SLOW_MS, connect: 60_000 } },
+        )
+        const opening = assert.rejects(manager.open(), CopyAborted)
+        await until(() => board.made === 1, 'it is connected')
+        board.route('silence')
+        await until(() => board.silenced === 1, 'the question is under way')
+        // for the cancel request
+        board.route(server)
+        await inTime(assert.rejects(manager.close(), CopyAborted), 'close()')
+        await opening
+        await until(() => board.open === 0, 'nothing of it is left')
+      } finally {
+        await release()
+        await board.close()
+      }
+    },
+  )
 }
 
-test('with slow: 0 nothing is told', async () => {
+story('with slow: 0 nothing is told', async () => {
   const { release } = await lock(first, 't')
   const manager = new CopyManager(fromTable(fleet.source, 't'), [intoTable(first, 't')], {
     deadlines: { slow: 0, start: 1500 },

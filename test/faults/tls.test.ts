@@ -3,18 +3,20 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import type { Server } from '../../scripts/postgres/server.js'
-import { type ConnectionInput, CopyError, copy } from '../../src/index.js'
+import { type ConnectionInput, copy } from '../../src/index.js'
 import { type AuthScript, type AuthServer, startAuthServer } from '../support/auth-server.js'
 import { type Certificate, certificatePath, privateFolder, serveTls } from '../support/certificates.js'
 import { startFleet } from '../support/fleet.js'
-import { countRemains } from '../support/remains.js'
+import { asSource, asTarget, faultsWithout } from '../support/login.js'
+import { story } from '../support/story.js'
 import { startTlsRelay } from '../support/tls-relay.js'
 
 const password = 'canary-Tls7'
+const faultOf = faultsWithout(password)
 const [source, withoutTls] = (await startFleet(1, { password })).all as [Server, Server]
 await serveTls(source, 'addressed')
 await withoutTls.query('CREATE TABLE t (s text)')
@@ -52,13 +54,13 @@ const ask = async (connection: ConnectionInput, sql: string): Promise<string> =>
   return text.trim()
 }
 
-/** Whether the server says that a source's connection is encrypted. */
 /** Servers know direct TLS from 17 on. */
 const [{ direct }] = (await source.query(
   `SELECT current_setting('server_version_num')::int >= 170000 AS direct`,
 )) as [{ direct: boolean }]
 const directly = (words: string): string[] => (direct ? [`${words} sslnegotiation=direct`] : [])
 
+/** Whether the server says that a source's connection is encrypted. */
 const sourceEncrypted = async (connection: ConnectionInput): Promise<boolean> =>
   (await ask(connection, IS_ENCRYPTED)) === 't'
 
@@ -72,41 +74,6 @@ const targetEncrypted = async (server: Server, connection: ConnectionInput): Pro
   const [row] = await server.query('SELECT s FROM t WHERE s IN ($1, $2)', ['true', 'false'])
   return row?.s === 'true'
 }
-
-/** What `prove` is told of a connection that must fail: the fault itself, without the copy's own words. */
-const faultOf = async (work: Promise<unknown>): Promise<CopyError> => {
-  const error = await work.then(
-    () => assert.fail('it was let through'),
-    (error: Error) => error,
-  )
-  assert.ok(!inspect(error, { depth: 20, showHidden: true }).includes(password), 'the password is shown')
-  let fault: unknown = error
-  while (
-    fault instanceof CopyError &&
-    fault.cause instanceof CopyError &&
-    /_(FAILED|FAULT)$/.test(fault.code)
-  )
-    fault = fault.cause
-  assert.ok(fault instanceof CopyError, inspect(error))
-  return fault
-}
-
-/** A server that was let through, and should not have been, may be silent ever after. */
-const BOUND_MS = 30_000
-
-const asSource = (connection: ConnectionInput): Promise<unknown> =>
-  copy({
-    from: { connection, statement: 'COPY t TO STDOUT' },
-    to: [() => {}],
-    signal: AbortSignal.timeout(BOUND_MS),
-  })
-
-const asTarget = (connection: ConnectionInput): Promise<unknown> =>
-  copy({
-    from: ['a row\n'],
-    to: [{ connection, statement: 'COPY t FROM STDIN' }],
-    signal: AbortSignal.timeout(BOUND_MS),
-  })
 
 const scripted = async <T>(script: AuthScript, use: (server: AuthServer) => Promise<T>): Promise<T> => {
   const server = await startAuthServer(script)
@@ -179,8 +146,7 @@ for (const [what, certificate, words, host, text] of [
     /unable to (verify|get)/,
   ],
 ] as const satisfies readonly (readonly [string, Certificate, string, string, RegExp])[]) {
-  test(`row 3: ${what} is a TLS fault, and nothing at all is sent`, async () => {
-    const remains = countRemains()
+  story(`row 3: ${what} is a TLS fault, and nothing at all is sent`, async () => {
     for (const attempt of [asSource, asTarget])
       for (const direct of [false, true])
         await scripted({ certificate, direct, alpn: ['postgresql'] }, async (server) => {
@@ -195,7 +161,6 @@ for (const [what, certificate, words, host, text] of [
           assert.deepEqual(requests, direct ? [] : ['ssl'])
           assert.deepEqual([direct ? 0 : plainBytes, tlsBytes, answers.length], [0, 0, 0])
         })
-    await remains.assertNoneLeft()
   })
 }
 
@@ -208,48 +173,54 @@ for (const [what, answer, text] of [
   ['an old error', 'EFATAL:  unsupported frontend protocol\0', /answered the request for TLS with an error/],
   ['another byte', 'X', /byte 88, which is neither S nor N/],
 ] as const) {
-  test(`row 3: ${what} as the answer to SSLRequest ends the connection before anything is sent`, async () => {
-    for (const attempt of [asSource, asTarget])
-      await scripted({ answer }, async (server) => {
-        const fault = await faultOf(attempt(near(server, 'sslmode=require')))
-        assert.equal(fault.code, 'COPY_TLS', inspect(fault))
-        assert.match(fault.message, text)
-        await Promise.all(server.heard.map(({ closed }) => closed))
-        assert.deepEqual(
-          server.heard.map(({ requests, plainBytes }) => [requests, plainBytes]),
-          [[['ssl'], 0]],
-        )
-      })
-  })
+  story(
+    `row 3: ${what} as the answer to SSLRequest ends the connection before anything is sent`,
+    async () => {
+      for (const attempt of [asSource, asTarget])
+        await scripted({ answer }, async (server) => {
+          const fault = await faultOf(attempt(near(server, 'sslmode=require')))
+          assert.equal(fault.code, 'COPY_TLS', inspect(fault))
+          assert.match(fault.message, text)
+          await Promise.all(server.heard.map(({ closed }) => closed))
+          assert.deepEqual(
+            server.heard.map(({ requests, plainBytes }) => [requests, plainBytes]),
+            [[['ssl'], 0]],
+          )
+        })
+    },
+  )
 }
 
-test("row 3: pg's own ssl checks an address against the certificate's addresses, and nothing is sent", async () => {
-  // a certificate for `localhost` was taken for any address
-  for (const attempt of [asSource, asTarget])
-    for (const [certificate, sslnegotiation] of [
-      ['named', 'postgres'],
-      ['other', 'postgres'],
-      ['named', 'direct'],
-    ] as const)
-      await scripted({ certificate, direct: sslnegotiation === 'direct' }, async (server) => {
-        const fault = await faultOf(
-          attempt({
-            host: '127.0.0.1',
-            port: server.port,
-            user: 'postgres',
-            password,
-            ssl: { ca: readFileSync(ca, 'utf8') },
-            sslnegotiation,
-          }),
-        )
-        assert.equal(fault.code, 'COPY_TLS')
-        assert.match(fault.message, /127\.0\.0\.1 is not in the cert's list/)
-        await Promise.all(server.heard.map(({ closed }) => closed))
-        assert.equal(server.heard[0]?.tlsBytes, 0)
-      })
-})
+story(
+  "row 3: pg's own ssl checks an address against the certificate's addresses, and nothing is sent",
+  async () => {
+    // a certificate for `localhost` was taken for any address
+    for (const attempt of [asSource, asTarget])
+      for (const [certificate, sslnegotiation] of [
+        ['named', 'postgres'],
+        ['other', 'postgres'],
+        ['named', 'direct'],
+      ] as const)
+        await scripted({ certificate, direct: sslnegotiation === 'direct' }, async (server) => {
+          const fault = await faultOf(
+            attempt({
+              host: '127.0.0.1',
+              port: server.port,
+              user: 'postgres',
+              password,
+              ssl: { ca: readFileSync(ca, 'utf8') },
+              sslnegotiation,
+            }),
+          )
+          assert.equal(fault.code, 'COPY_TLS')
+          assert.match(fault.message, /127\.0\.0\.1 is not in the cert's list/)
+          await Promise.all(server.heard.map(({ closed }) => closed))
+          assert.equal(server.heard[0]?.tlsBytes, 0)
+        })
+  },
+)
 
-test("pg's own ssl with certificates as bytes reaches both ends", async () => {
+story("pg's own ssl with certificates as bytes reaches both ends", async () => {
   const { connection } = source
   const pgs = {
     ...connection,
@@ -261,21 +232,24 @@ test("pg's own ssl with certificates as bytes reaches both ends", async () => {
   assert.equal(await sourceEncrypted({ ...pgs, ssl: { rejectUnauthorized: false } }), true)
 })
 
-test('row 3: a real server whose certificate is for others is refused, and it sees no user come', async () => {
-  const log = (await source.log()).length
-  await source.query(`ALTER SYSTEM SET log_connections = 'on'`)
-  await source.query('SELECT pg_reload_conf()')
-  const words = `sslmode=verify-full sslrootcert=${ca} application_name=refused`
-  for (const attempt of [asSource, asTarget]) {
-    const fault = await faultOf(
-      attempt(reach(source, words).replace('host=127.0.0.1', 'host=other.example hostaddr=127.0.0.1')),
-    )
-    assert.equal(fault.code, 'COPY_TLS')
-  }
-  await source.query('ALTER SYSTEM RESET log_connections')
-  await source.query('SELECT pg_reload_conf()')
-  assert.doesNotMatch((await source.log()).slice(log), /application_name=refused/)
-})
+story(
+  'row 3: a real server whose certificate is for others is refused, and it sees no user come',
+  async () => {
+    const log = (await source.log()).length
+    await source.query(`ALTER SYSTEM SET log_connections = 'on'`)
+    await source.query('SELECT pg_reload_conf()')
+    const words = `sslmode=verify-full sslrootcert=${ca} application_name=refused`
+    for (const attempt of [asSource, asTarget]) {
+      const fault = await faultOf(
+        attempt(reach(source, words).replace('host=127.0.0.1', 'host=other.example hostaddr=127.0.0.1')),
+      )
+      assert.equal(fault.code, 'COPY_TLS')
+    }
+    await source.query('ALTER SYSTEM RESET log_connections')
+    await source.query('SELECT pg_reload_conf()')
+    assert.doesNotMatch((await source.log()).slice(log), /application_name=refused/)
+  },
+)
 
 // what docs/connections.md says, cell by cell
 const TABLE: Readonly<Record<(typeof MODES)[number], readonly string[]>> = {
@@ -287,7 +261,7 @@ const TABLE: Readonly<Record<(typeof MODES)[number], readonly string[]>> = {
   'verify-full': ['yes', 'yes', 'yes', 'refused'],
 }
 
-test('docs/connections.md has the table of sslmode that these tests prove', () => {
+story('docs/connections.md has the table of sslmode that these tests prove', () => {
   const text = readFileSync(new URL('../../../docs/connections.md', import.meta.url), 'utf8')
   const rows = text.split('\n').filter((line) => /^\| `[a-z-]+` \|/.test(line))
   for (const mode of MODES) {
@@ -303,7 +277,7 @@ for (const mode of MODES) {
   const [encrypted, checked, named, otherwise] = TABLE[mode]
   const root = mode.startsWith('verify') ? `sslrootcert=${ca}` : ''
 
-  test(`sslmode=${mode}: a server with TLS, one without, at both ends`, async () => {
+  story(`sslmode=${mode}: a server with TLS, one without, at both ends`, async () => {
     const isEncrypted = encrypted === 'yes' || encrypted === 'if the server offers it'
     assert.equal(await sourceEncrypted(reach(source, `sslmode=${mode} ${root}`)), isEncrypted)
     assert.equal(await targetEncrypted(source, reach(source, `sslmode=${mode} ${root}`)), isEncrypted)
@@ -320,32 +294,35 @@ for (const mode of MODES) {
     }
   })
 
-  test(`sslmode=${mode}: what it makes of an authority, a name, and a missing root certificate`, async () => {
-    const wrongName = `host=other.example hostaddr=127.0.0.1 sslrootcert=${ca}`
-    const connection = reach(source, `sslmode=${mode} ${wrongName}`).replace('host=127.0.0.1 ', '')
-    if (named === 'yes') assert.equal((await faultOf(asSource(connection))).code, 'COPY_TLS')
-    else await asSource(connection)
+  story(
+    `sslmode=${mode}: what it makes of an authority, a name, and a missing root certificate`,
+    async () => {
+      const wrongName = `host=other.example hostaddr=127.0.0.1 sslrootcert=${ca}`
+      const connection = reach(source, `sslmode=${mode} ${wrongName}`).replace('host=127.0.0.1 ', '')
+      if (named === 'yes') assert.equal((await faultOf(asSource(connection))).code, 'COPY_TLS')
+      else await asSource(connection)
 
-    const wrongAuthority = reach(source, `sslmode=${mode} sslrootcert=${stranger}`)
-    if (checked === 'no' || mode === 'allow') assert.equal(await sourceEncrypted(wrongAuthority), false)
-    // as libpq does: it is only a preference
-    else if (mode === 'prefer') assert.equal(await sourceEncrypted(wrongAuthority), false)
-    else assert.equal((await faultOf(asSource(wrongAuthority))).code, 'COPY_TLS')
+      const wrongAuthority = reach(source, `sslmode=${mode} sslrootcert=${stranger}`)
+      if (checked === 'no' || mode === 'allow') assert.equal(await sourceEncrypted(wrongAuthority), false)
+      // as libpq does: it is only a preference
+      else if (mode === 'prefer') assert.equal(await sourceEncrypted(wrongAuthority), false)
+      else assert.equal((await faultOf(asSource(wrongAuthority))).code, 'COPY_TLS')
 
-    const bare = reach(source, `sslmode=${mode}`)
-    if (checked !== 'yes') await asSource(bare)
-    else {
-      const fault = await faultOf((async () => asSource(bare))())
-      assert.equal(fault.code, 'COPY_OPTION')
-      assert.match(
-        fault.message,
-        /needs the certificate of an authority: sslrootcert names its file, or is system/,
-      )
-    }
-  })
+      const bare = reach(source, `sslmode=${mode}`)
+      if (checked !== 'yes') await asSource(bare)
+      else {
+        const fault = await faultOf((async () => asSource(bare))())
+        assert.equal(fault.code, 'COPY_OPTION')
+        assert.match(
+          fault.message,
+          /needs the certificate of an authority: sslrootcert names its file, or is system/,
+        )
+      }
+    },
+  )
 }
 
-test('allow tries TLS when plain is refused, and prefer plain when TLS is, at both ends', async () => {
+story('allow tries TLS when plain is refused, and prefer plain when TLS is, at both ends', async () => {
   const rules = (first: string): string =>
     `${first}\nlocal all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n`
   const [{ file }] = (await source.query(`SELECT current_setting('hba_file') AS file`)) as [{ file: string }]
@@ -395,33 +372,36 @@ const targetEncryptedBy = async (
   return (await admin.query(`SELECT s FROM t WHERE s IN ('true', 'false')`)).rows[0]?.s === 'true'
 }
 
-test('verify-full takes a host name, an address and direct TLS, and sends the name only as a name', async () => {
-  const full = `sslmode=verify-full sslrootcert=${ca}`
-  for (const words of [
-    full,
-    ...directly(full),
-    `${full} ssl_min_protocol_version=TLSv1.3`,
-    `${full} channel_binding=require require_auth=scram-sha-256`,
-  ]) {
-    assert.equal(await sourceEncrypted(reach(source, words)), true, words)
-    assert.equal(await targetEncrypted(source, reach(source, words)), true, words)
-  }
-  const start = ({ stream }: { stream: { destroy(): void } }) => stream.destroy()
-  for (const [host, more, sent] of [
-    ['db.copyman.test', '', 'db.copyman.test'],
-    ['db.copyman.test', 'sslsni=0', undefined],
-    ['127.0.0.1', '', undefined],
-  ] as const)
-    await scripted({ certificate: 'addressed', start }, async (server) => {
-      await faultOf(asSource(near(server, `${full} ${more}`, host)))
-      const [told] = server.heard
-      assert.deepEqual(told?.requests, ['ssl', 'startup'])
-      assert.equal(told?.plainBytes, 0)
-      assert.equal(told?.servername, sent)
-    })
-})
+story(
+  'verify-full takes a host name, an address and direct TLS, and sends the name only as a name',
+  async () => {
+    const full = `sslmode=verify-full sslrootcert=${ca}`
+    for (const words of [
+      full,
+      ...directly(full),
+      `${full} ssl_min_protocol_version=TLSv1.3`,
+      `${full} channel_binding=require require_auth=scram-sha-256`,
+    ]) {
+      assert.equal(await sourceEncrypted(reach(source, words)), true, words)
+      assert.equal(await targetEncrypted(source, reach(source, words)), true, words)
+    }
+    const start = ({ stream }: { stream: { destroy(): void } }) => stream.destroy()
+    for (const [host, more, sent] of [
+      ['db.copyman.test', '', 'db.copyman.test'],
+      ['db.copyman.test', 'sslsni=0', undefined],
+      ['127.0.0.1', '', undefined],
+    ] as const)
+      await scripted({ certificate: 'addressed', start }, async (server) => {
+        await faultOf(asSource(near(server, `${full} ${more}`, host)))
+        const [told] = server.heard
+        assert.deepEqual(told?.requests, ['ssl', 'startup'])
+        assert.equal(told?.plainBytes, 0)
+        assert.equal(told?.servername, sent)
+      })
+  },
+)
 
-test('a server that begins TLS at once but does not say that it is PostgreSQL is refused', async () => {
+story('a server that begins TLS at once but does not say that it is PostgreSQL is refused', async () => {
   await scripted({ direct: true }, async (server) => {
     const fault = await faultOf(asSource(near(server, 'sslmode=require sslnegotiation=direct')))
     assert.equal(fault.code, 'COPY_TLS')
@@ -430,7 +410,7 @@ test('a server that begins TLS at once but does not say that it is PostgreSQL is
   })
 })
 
-test('a Unix socket is never encrypted, whatever sslmode says', async () => {
+story('a Unix socket is never encrypted, whatever sslmode says', async () => {
   const { host, port } = source.socketConnection
   for (const mode of MODES)
     assert.equal(
@@ -439,7 +419,7 @@ test('a Unix socket is never encrypted, whatever sslmode says', async () => {
     )
 })
 
-test('sslrootcert=system takes the authorities that node was told of, and checks the name', async () => {
+story('sslrootcert=system takes the authorities that node was told of, and checks the name', async () => {
   const { port } = source.connection
   const command = fileURLToPath(new URL('../../src/cli/copyman.js', import.meta.url))
   for (const [host, extra, status, text] of [
@@ -466,28 +446,31 @@ test('sslrootcert=system takes the authorities that node was told of, and checks
   }
 })
 
-test("libpq's usual files are found: require checks the authority then, and a client's certificate is shown", async () => {
-  const folder = join(home, '.postgresql')
-  mkdirSync(folder)
-  const put = (name: string, from: string): void =>
-    writeFileSync(join(folder, name), readFileSync(certificatePath(from)), { mode: 0o600 })
-  put('root.crt', 'server.crt')
-  assert.equal((await faultOf(asSource(reach(source, 'sslmode=require')))).code, 'COPY_TLS')
-  put('root.crt', 'ca.crt')
-  put('postgresql.crt', 'client.crt')
-  put('postgresql.key', 'client.key')
-  await source.query(
-    `COPY (SELECT unnest(string_to_array('${readFileSync(ca, 'utf8').trim()}', E'\\n'))) TO PROGRAM 'cat > root.crt'`,
-  )
-  await source.query(`ALTER SYSTEM SET ssl_ca_file = 'root.crt'`)
-  await source.query('SELECT pg_reload_conf()')
-  const subject = (words: string): Promise<string> =>
-    ask(reach(source, words), 'SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
-  assert.equal(await subject('sslmode=require'), '/CN=postgres')
-  const keys = privateFolder('client-encrypted.key')
-  const encryptedKey = `sslkey=${join(keys, 'client-encrypted.key')} sslcert=${certificatePath('client.crt')}`
-  assert.equal(await subject(`sslmode=verify-full ${encryptedKey} sslpassword=canary-Key9`), '/CN=postgres')
-})
+story(
+  "libpq's usual files are found: require checks the authority then, and a client's certificate is shown",
+  async () => {
+    const folder = join(home, '.postgresql')
+    mkdirSync(folder)
+    const put = (name: string, from: string): void =>
+      writeFileSync(join(folder, name), readFileSync(certificatePath(from)), { mode: 0o600 })
+    put('root.crt', 'server.crt')
+    assert.equal((await faultOf(asSource(reach(source, 'sslmode=require')))).code, 'COPY_TLS')
+    put('root.crt', 'ca.crt')
+    put('postgresql.crt', 'client.crt')
+    put('postgresql.key', 'client.key')
+    await source.query(
+      `COPY (SELECT unnest(string_to_array('${readFileSync(ca, 'utf8').trim()}', E'\\n'))) TO PROGRAM 'cat > root.crt'`,
+    )
+    await source.query(`ALTER SYSTEM SET ssl_ca_file = 'root.crt'`)
+    await source.query('SELECT pg_reload_conf()')
+    const subject = (words: string): Promise<string> =>
+      ask(reach(source, words), 'SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
+    assert.equal(await subject('sslmode=require'), '/CN=postgres')
+    const keys = privateFolder('client-encrypted.key')
+    const encryptedKey = `sslkey=${join(keys, 'client-encrypted.key')} sslcert=${certificatePath('client.crt')}`
+    assert.equal(await subject(`sslmode=verify-full ${encryptedKey} sslpassword=canary-Key9`), '/CN=postgres')
+  },
+)
 
 /** A source that is given up in its middle: what its server is asked then. */
 const giveUp = async (connection: ConnectionInput): Promise<void> => {
@@ -504,8 +487,7 @@ const giveUp = async (connection: ConnectionInput): Promise<void> => {
   )
 }
 
-test('a cancel request goes encrypted to the server of its connection', async () => {
-  const remains = countRemains()
+story('a cancel request goes encrypted to the server of its connection', async () => {
   for (const words of [
     `sslmode=verify-full sslrootcert=${ca}`,
     ...directly(`sslmode=verify-full sslrootcert=${ca}`),
@@ -516,10 +498,9 @@ test('a cancel request goes encrypted to the server of its connection', async ()
     await giveUp(reach(source, words))
     assert.match((await source.log()).slice(log), /canceling statement due to user request/, words)
   }
-  await remains.assertNoneLeft()
 })
 
-test('a cancel request whose server shows a wrong certificate is not sent', async () => {
+story('a cancel request whose server shows a wrong certificate is not sent', async () => {
   for (const [second, isSent] of [
     ['addressed', true],
     ['other', false],

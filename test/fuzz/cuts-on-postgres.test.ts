@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
   CopyError,
@@ -13,8 +13,9 @@ import {
 import { type CopyFormat, optionsOf } from '../support/copied-rows.js'
 import { startFleet } from '../support/fleet.js'
 import { relay } from '../support/relay.js'
+import { allowThreads } from '../support/remains.js'
 import { randomFrom, SEED } from '../support/seed.js'
-import { assertRows, assertSame, inTime } from '../support/story.js'
+import { assertRows, assertSame, inTime, story } from '../support/story.js'
 import { cutBehind, type Treat } from '../support/treatments.js'
 import { IS_FULL, TIMEOUT_MS } from './amount.js'
 
@@ -28,6 +29,7 @@ const [target, other] = fleet.targets as [Server, Server]
 await fleet.everywhere('CREATE TABLE t (i int, s text)')
 await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
 const pool = new WorkerPool({ threads: 2 })
+allowThreads(2)
 after(() => pool.close())
 
 /** Cuts the first connection in one direction behind so many bytes. */
@@ -39,7 +41,7 @@ const cutting =
 type Proxied = 'source' | 'target'
 
 const copyThrough = async (proxied: Proxied, format: CopyFormat, treat: Treat): Promise<void> => {
-  await Promise.all(fleet.targets.map((server) => server.query('TRUNCATE t')))
+  await fleet.onTargets('TRUNCATE t')
   const behind = proxied === 'source' ? fleet.source : target
   await using proxy = await relay(behind, treat)
   const options = optionsOf(format)
@@ -63,7 +65,6 @@ const copyThrough = async (proxied: Proxied, format: CopyFormat, treat: Treat): 
     ),
     'the copy is over',
   )
-  await fleet.assertNoConnections()
   if (copied.error !== undefined) {
     const { error } = copied
     assert.ok(proxied === 'source', `a target's cut ended the copy: ${String(error)}`)
@@ -82,25 +83,29 @@ const copyThrough = async (proxied: Proxied, format: CopyFormat, treat: Treat): 
 const ROW_OF = { source: 'row 7', target: 'row 11' } as const
 for (const proxied of ['source', 'target'] as const) {
   for (const format of ['text', 'csv', 'binary'] as const) {
-    test(`${ROW_OF[proxied]}: a real ${proxied} cut at any byte in either direction, ${format}`, {
-      timeout: TIMEOUT_MS,
-    }, async (t) => {
-      t.diagnostic(`COPYMAN_SEED=${SEED}`)
-      const random = randomFrom(SEED + proxied.length + format.length)
-      for (let copy = 0; copy < COPIES; copy += 1) {
-        const direction = random() < 0.5 ? 'to-server' : 'to-client'
-        // answers are short: most of what is sent the other way is rows
-        const isRows = (direction === 'to-client') === (proxied === 'source')
-        const bytes = Math.floor(random() * (isRows ? MOST_BYTES : 1500))
-        const how = random() < 0.5 ? 'end' : 'reset'
-        try {
-          await copyThrough(proxied, format, cutting(direction, bytes, how))
-        } catch (cause) {
-          throw new Error(`cut ${direction} behind ${bytes} bytes by ${how}: ${(cause as Error).message}`, {
-            cause,
-          })
+    story(
+      `${ROW_OF[proxied]}: a real ${proxied} cut at any byte in either direction, ${format}`,
+      {
+        timeout: TIMEOUT_MS,
+      },
+      async (s) => {
+        s.t.diagnostic(`COPYMAN_SEED=${SEED}`)
+        const random = randomFrom(SEED + proxied.length + format.length)
+        for (let copy = 0; copy < COPIES; copy += 1) {
+          const direction = random() < 0.5 ? 'to-server' : 'to-client'
+          // answers are short: most of what is sent the other way is rows
+          const isRows = (direction === 'to-client') === (proxied === 'source')
+          const bytes = Math.floor(random() * (isRows ? MOST_BYTES : 1500))
+          const how = random() < 0.5 ? 'end' : 'reset'
+          try {
+            await copyThrough(proxied, format, cutting(direction, bytes, how))
+          } catch (cause) {
+            throw new Error(`cut ${direction} behind ${bytes} bytes by ${how}: ${(cause as Error).message}`, {
+              cause,
+            })
+          }
         }
-      }
-    })
+      },
+    )
   }
 }

@@ -1,18 +1,29 @@
 import assert from 'node:assert/strict'
-import { after, beforeEach, test } from 'node:test'
+import { after, beforeEach } from 'node:test'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyManager, NullReceiver, StatementProducer, WorkerPool } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { silentServer } from '../support/listener.js'
 import { relay } from '../support/relay.js'
-import { countRemains } from '../support/remains.js'
-import { assertSame, fromTable, inTime, intoTable, iterate, logFromNow, until } from '../support/story.js'
+import { allowThreads } from '../support/remains.js'
+import {
+  assertSame,
+  assertStates,
+  fromTable,
+  inTime,
+  intoTable,
+  iterate,
+  logFromNow,
+  story,
+  until,
+} from '../support/story.js'
 import { keepBackFrom } from '../support/treatments.js'
 
 const fleet = await startFleet(1)
 const [target] = fleet.targets as [Server]
 const pool = new WorkerPool({ threads: 2 })
+allowThreads(2)
 after(() => pool.close())
 
 await fleet.everywhere('CREATE TABLE t (i int); CREATE TABLE done (i int)')
@@ -106,7 +117,7 @@ const OBSTACLES: Record<string, () => Promise<Obstacle>> = {
 
 for (const [what, raise] of Object.entries(OBSTACLES)) {
   for (const by of ['its signal', 'close()'] as const) {
-    test(`a copy that opens is ended by ${by} while ${what}`, async () => {
+    story(`a copy that opens is ended by ${by} while ${what}`, async () => {
       const controller = new AbortController()
       const obstacle = await raise()
       try {
@@ -141,7 +152,7 @@ for (const [what, raise] of Object.entries(OBSTACLES)) {
   }
 }
 
-test('a late joiner whose password comes when the copy was closed does not begin', async () => {
+story('a late joiner whose password comes when the copy was closed does not begin', async () => {
   let give: ((password: string) => void) | undefined
   const password = () =>
     new Promise<string>((resolve) => {
@@ -157,16 +168,11 @@ test('a late joiner whose password comes when the copy was closed does not begin
   give?.(target.connection.password as string)
   await using next = new CopyManager(from(), [into(), new NullReceiver()], { pool })
   await inTime(next.run(), 'the next copy on the pool')
-  assert.deepEqual(
-    manager.outcomes.map(({ state }) => state),
-    ['completed', 'aborted'],
-  )
-  await fleet.assertNoConnections()
+  assertStates(manager, 'completed', 'aborted')
   await assertSame(fleet.all, 't')
 })
 
-test('a target whose COPY begins while it is being aborted comes back to a message boundary', async () => {
-  const remains = countRemains()
+story('a target whose COPY begins while it is being aborted comes back to a message boundary', async () => {
   const log = await logFromNow(target)
   const { treat, keeps, release } = keepBackFrom(({ type }) => type === 'G')
   const proxy = await relay(target, treat)
@@ -182,7 +188,6 @@ test('a target whose COPY begins while it is being aborted comes back to a messa
     await proxy.close()
   }
   await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
   assert.doesNotMatch(await log(), /unexpected EOF|connection to client lost|could not receive/)
   assert.match(await log(), /COPY from stdin failed|canceling statement/)
   await fleet.assertEmpty('t')

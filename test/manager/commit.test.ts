@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
-import { CopyFailed, CopyManager, copy, ReceiverFault } from '../../src/index.js'
+import { CopyManager, copy, ReceiverFault } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { countRemains } from '../support/remains.js'
-import { assertRows, assertSame, fromTable, intoTable, iterate, once } from '../support/story.js'
+import {
+  assertRows,
+  assertSame,
+  failsWith,
+  fromTable,
+  intoTable,
+  iterate,
+  once,
+  story,
+} from '../support/story.js'
 
-const fleet = await startFleet(3)
 const ROWS = 20_000
+const fleet = await startFleet(3, { rows: ROWS, columns: 'i int PRIMARY KEY, s text' })
 
-await fleet.everywhere('CREATE TABLE t (i int PRIMARY KEY, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
 // the second target refuses row 13 at the very end, the third one loads all but a row
 await fleet.targets[1]?.query(`
   CREATE TABLE parent (i int PRIMARY KEY);
@@ -19,7 +24,6 @@ await fleet.targets[1]?.query(`
 await fleet.targets[2]?.query(`
   CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.i = 13 THEN RETURN NULL; END IF; RETURN NEW; END $$;
   CREATE TRIGGER swallow BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION swallow()`)
-beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
 
 const from = () => fromTable(fleet.source, 't')
 const into = (n: 0 | 1 | 2, more = {}) => intoTable(fleet.targets[n] as Server, 't', more)
@@ -30,19 +34,14 @@ for (const [what, bad, expected] of [
 ] as const) {
   const good = fleet.targets[0] as Server
 
-  test(`${what}: nobody commits under 'abort'`, async () => {
-    const remains = countRemains()
-    const error = await copy({ from: from(), to: [into(0), into(bad)] }).catch((error: unknown) => error)
-    assert.ok(error instanceof CopyFailed && error.cause instanceof ReceiverFault, String(error))
+  story(`${what}: nobody commits under 'abort'`, async () => {
+    const error = await failsWith(copy({ from: from(), to: [into(0), into(bad)] }), { cause: ReceiverFault })
     assert.equal(error.sqlState ?? [...error.cause.faults.values()][0]?.code, expected)
     assert.deepEqual(error.committed, [])
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
     await fleet.assertEmpty('t')
   })
 
-  test(`${what}: the others commit under 'isolate'`, async () => {
-    const remains = countRemains()
+  story(`${what}: the others commit under 'isolate'`, async () => {
     const result = await copy({ from: from(), to: [into(0), into(bad)], onFault: 'isolate' })
     assert.deepEqual(
       result.receivers.map(({ state, fault }) => [state, fault?.sqlState ?? fault?.code]),
@@ -51,34 +50,29 @@ for (const [what, bad, expected] of [
         ['dropped', expected],
       ],
     )
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
     await assertSame([fleet.source, good], 't')
     await assertRows([fleet.targets[bad] as Server], 't', 0)
   })
 
-  test(`${what}: under 'each' the other commits on its own, and the error lists it`, async () => {
-    const remains = countRemains()
-    const error = await copy({
-      from: from(),
-      // the bad one says so last
-      to: [into(0), into(bad, { after: ['SELECT pg_sleep(0.5)'] })],
-      atomicity: 'each',
-    }).catch((error: unknown) => error)
-    assert.ok(error instanceof CopyFailed, String(error))
+  story(`${what}: under 'each' the other commits on its own, and the error lists it`, async () => {
+    const error = await failsWith(
+      copy({
+        from: from(),
+        // the bad one says so last
+        to: [into(0), into(bad, { after: ['SELECT pg_sleep(0.5)'] })],
+        atomicity: 'each',
+      }),
+    )
     assert.deepEqual(error.committed, [good.name])
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
     await assertSame([fleet.source, good], 't')
     await assertRows([fleet.targets[bad] as Server], 't', 0)
   })
 }
 
-test("under 'each' those of the first pass are visible before a further pass begins", async () => {
+story("under 'each' those of the first pass are visible before a further pass begins", async (s) => {
   const [first, , third] = fleet.targets as [Server, Server, Server]
   await third.query('ALTER TABLE t DISABLE TRIGGER swallow')
   try {
-    const remains = countRemains()
     const manager = new CopyManager(from(), [into(0)], { atomicity: 'each' })
     const attach = once(() => manager.attach(into(2)))
     let seen: unknown
@@ -89,30 +83,29 @@ test("under 'each' those of the first pass are visible before a further pass beg
       },
     })
     assert.deepEqual(seen, [{ rows: ROWS }])
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
+    await s.assertNothingLeft()
     await assertSame([fleet.source, first, third], 't')
   } finally {
     await third.query('ALTER TABLE t ENABLE TRIGGER swallow')
   }
 })
 
-test("what was committed stays a success when the producer's own close() fails, and the result tells of both", async () => {
-  const boom = new RangeError('boom')
-  const producer = from()
-  const close = producer.close.bind(producer)
-  producer.close = async (deadlineMs) => {
-    await close(deadlineMs)
-    throw boom
-  }
-  const remains = countRemains()
-  const result = await copy({ from: producer, to: [into(0)] })
-  assert.equal(result.receivers[0]?.state, 'committed')
-  assert.deepEqual(
-    result.warnings.map(({ cause }) => cause),
-    [boom],
-  )
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-  await assertSame([fleet.source, fleet.targets[0] as Server], 't')
-})
+story(
+  "what was committed stays a success when the producer's own close() fails, and the result tells of both",
+  async () => {
+    const boom = new RangeError('boom')
+    const producer = from()
+    const close = producer.close.bind(producer)
+    producer.close = async (deadlineMs) => {
+      await close(deadlineMs)
+      throw boom
+    }
+    const result = await copy({ from: producer, to: [into(0)] })
+    assert.equal(result.receivers[0]?.state, 'committed')
+    assert.deepEqual(
+      result.warnings.map(({ cause }) => cause),
+      [boom],
+    )
+    await assertSame([fleet.source, fleet.targets[0] as Server], 't')
+  },
+)

@@ -1,23 +1,27 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
 import pg from 'pg'
 import { digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CopyAborted, CopyManager, type CopyManagerOptions, StatementReceiver } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { relay } from '../support/relay.js'
-import { countRemains } from '../support/remains.js'
-import { assertRows, assertSame, fromTable, goOn, inTime, intoTable, until } from '../support/story.js'
+import {
+  assertRows,
+  assertSame,
+  assertStates,
+  fromTable,
+  goOn,
+  inTime,
+  intoTable,
+  story,
+  until,
+} from '../support/story.js'
 import { cutInsteadOf } from '../support/treatments.js'
 
-// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
-const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' } })
-const [first, second] = fleet.targets as [Server, Server]
 const ROWS = 5000
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(`INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, ${ROWS}) AS i`)
-beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
+// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
+const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
+const [first, second] = fleet.targets as [Server, Server]
 
 const OURS = `application_name = 'copyman'`
 
@@ -72,32 +76,32 @@ const LOST: Record<
 
 for (const [how, losing] of Object.entries(LOST)) {
   for (const onFault of ['abort', 'isolate'] as const) {
-    test(`under '${onFault}' a COMMIT whose answer ${how} counts as committed, since its server says so`, async () => {
-      const remains = countRemains()
-      await losing(async (lost, act) => {
-        await using manager = new CopyManager(fromTable(fleet.source, 't'), [lost, intoTable(second, 't')])
-        const [{ warnings }] = await inTime(Promise.all([manager.run({ onFault }), act()]), 'the copy')
-        assert.deepEqual(
-          manager.outcomes.map(({ state, passes }) => [state, passes]),
-          [
-            ['committed', 1],
-            ['committed', 1],
-          ],
-        )
-        assert.deepEqual(
-          warnings.map(({ receiver, phase }) => [receiver, phase]),
-          [[first.name, 'commit']],
-        )
-        // what the warning names is what the server can be asked for
-        const id = /transaction (\d+)/.exec(warnings[0]?.message as string)?.[1]
-        assert.deepEqual(await first.query('SELECT pg_xact_status($1) AS said', [id]), [
-          { said: 'committed' },
-        ])
-      })
-      await fleet.assertNoConnections()
-      await remains.assertNoneLeft()
-      await assertSame(fleet.all, 't')
-    })
+    story(
+      `under '${onFault}' a COMMIT whose answer ${how} counts as committed, since its server says so`,
+      async () => {
+        await losing(async (lost, act) => {
+          await using manager = new CopyManager(fromTable(fleet.source, 't'), [lost, intoTable(second, 't')])
+          const [{ warnings }] = await inTime(Promise.all([manager.run({ onFault }), act()]), 'the copy')
+          assert.deepEqual(
+            manager.outcomes.map(({ state, passes }) => [state, passes]),
+            [
+              ['committed', 1],
+              ['committed', 1],
+            ],
+          )
+          assert.deepEqual(
+            warnings.map(({ receiver, phase }) => [receiver, phase]),
+            [[first.name, 'commit']],
+          )
+          // what the warning names is what the server can be asked for
+          const id = /transaction (\d+)/.exec(warnings[0]?.message as string)?.[1]
+          assert.deepEqual(await first.query('SELECT pg_xact_status($1) AS said', [id]), [
+            { said: 'committed' },
+          ])
+        })
+        await assertSame(fleet.all, 't')
+      },
+    )
   }
 }
 
@@ -142,41 +146,38 @@ for (const by of ['its signal', 'close()'] as const) {
     }
     const rest = onFault === 'abort' ? 'rolled-back' : 'committed'
 
-    test(`a backend that never answers COMMIT is in doubt when a copy that runs under '${onFault}' is ended by ${by}`, async () => {
-      const remains = countRemains()
-      const controller = new AbortController()
-      const options = { signal: controller.signal, deadlines: { abort: 300 } }
-      await atCommit(onFault, options, async ({ manager, running }) => {
-        if (by === 'close()') await inTime(assert.rejects(manager.close(), isAborted), by)
-        else controller.abort()
-        isAborted(await inTime(running, 'the end of the copy'))
-        assert.deepEqual(
-          manager.outcomes.map(({ state }) => state),
-          ['in-doubt', rest],
-        )
-      })
-      await fleet.assertNoConnections()
-      await remains.assertNoneLeft()
-      const { rows } = await digestOf(first, 't')
-      assert.ok(['0', String(ROWS)].includes(rows), `${rows} rows`)
-      await assertRows([second], 't', onFault === 'abort' ? 0 : ROWS)
-    })
+    story(
+      `a backend that never answers COMMIT is in doubt when a copy that runs under '${onFault}' is ended by ${by}`,
+      async () => {
+        const controller = new AbortController()
+        const options = { signal: controller.signal, deadlines: { abort: 300 } }
+        await atCommit(onFault, options, async ({ manager, running }) => {
+          if (by === 'close()') await inTime(assert.rejects(manager.close(), isAborted), by)
+          else controller.abort()
+          isAborted(await inTime(running, 'the end of the copy'))
+          assertStates(manager, 'in-doubt', rest)
+        })
+        const { rows } = await digestOf(first, 't')
+        assert.ok(['0', String(ROWS)].includes(rows), `${rows} rows`)
+        await assertRows([second], 't', onFault === 'abort' ? 0 : ROWS)
+      },
+    )
   }
 
-  test(`a COMMIT that is answered within the deadline is in the list when a copy is ended by ${by}`, async () => {
-    const remains = countRemains()
-    const controller = new AbortController()
-    await atCommit('isolate', { signal: controller.signal }, async ({ manager, running, resume }) => {
-      const closing = by === 'close()' ? manager.close() : running
-      const ended = closing.catch((error: unknown) => error)
-      controller.abort()
-      resume()
-      const error = await inTime(ended, 'the end of the copy')
-      assert.ok(error instanceof CopyAborted, String(error))
-      assert.deepEqual(error.committed, [first.name, second.name])
-    })
-    await fleet.assertNoConnections()
-    await remains.assertNoneLeft()
-    await assertSame(fleet.all, 't')
-  })
+  story(
+    `a COMMIT that is answered within the deadline is in the list when a copy is ended by ${by}`,
+    async () => {
+      const controller = new AbortController()
+      await atCommit('isolate', { signal: controller.signal }, async ({ manager, running, resume }) => {
+        const closing = by === 'close()' ? manager.close() : running
+        const ended = closing.catch((error: unknown) => error)
+        controller.abort()
+        resume()
+        const error = await inTime(ended, 'the end of the copy')
+        assert.ok(error instanceof CopyAborted, String(error))
+        assert.deepEqual(error.committed, [first.name, second.name])
+      })
+      await assertSame(fleet.all, 't')
+    },
+  )
 }

@@ -1,36 +1,28 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { beforeEach, test } from 'node:test'
 import type { Server } from '../../scripts/postgres/server.js'
 import { CallReceiver, CopyError, CopyManager, type Receiver, type Slice } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
-import { countRemains } from '../support/remains.js'
 import {
   assertRows,
   assertSame,
+  bounded,
   faultOf,
   fromTable,
   intoTable,
   iterate,
   once,
   standstill,
+  story,
   terminateCopy,
   until,
 } from '../support/story.js'
 
-const fleet = await startFleet(2)
 const ROWS = 20_000
+const fleet = await startFleet(2, { rows: ROWS, row: "i, repeat('x', 10 + i % 100)" })
 const SLOTS = 4
 const SLOT_BYTES = 32 * 1024
-/** A receiver that waits for ever must not stop the tests. */
-const BOUND_MS = 20_000
 const RING = { slots: SLOTS, slotBytes: SLOT_BYTES }
-
-await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await fleet.source.query(
-  `INSERT INTO t SELECT i, repeat('x', 10 + i % 100) FROM generate_series(1, ${ROWS}) AS i`,
-)
-beforeEach(() => Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t'))))
 
 /** A callable that throws once, at this slice, after it was given `before` slices; it keeps what it took. */
 const flaky = (before: number, name = 'flaky') => {
@@ -72,57 +64,57 @@ const assertDeliveredAgain = (delivered: readonly number[], sequence: number): v
   assert.deepEqual(delivered, expected)
 }
 
-test('a callable throws once and is reconciled at once: complete, exact, its slice delivered again', async () => {
-  const remains = countRemains()
-  const { receiver, delivered, hash, messages } = flaky(5)
-  const receivers: Receiver[] = [receiver, ...fleet.targets.map((target) => intoTable(target, 't'))]
-  const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
-    ring: RING,
-    signal: AbortSignal.timeout(BOUND_MS),
-  })
-  const { faults, sums } = await iterate(manager, {
-    fault: async (fault) => {
-      assert.equal(faultOf(fault, 'flaky').code, 'COPY_CALLABLE')
-      assert.equal(manager.receivers.has(receiver), false)
-      await manager.reconcile(receiver)
-      assert.equal(manager.receivers.has(receiver), true)
-    },
-  })
-  assert.equal(faults.length, 1)
-  assert.deepEqual([sums[0]?.messages, messages(), hash()], [ROWS, ROWS, await sourceHash()])
-  assertDeliveredAgain(delivered, 5)
-  assert.deepEqual(
-    manager.outcomes.map(({ state, bytes, passes, fault }) => ({ state, bytes, passes, fault })),
-    ['completed', 'committed', 'committed'].map((state) => ({
-      state,
-      bytes: sums[0]?.bytes,
-      passes: 1,
-      fault: undefined,
-    })),
-  )
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-  await fleet.assertEqual('t')
-})
+story(
+  'a callable throws once and is reconciled at once: complete, exact, its slice delivered again',
+  async () => {
+    const { receiver, delivered, hash, messages } = flaky(5)
+    const receivers: Receiver[] = [receiver, ...fleet.targets.map((target) => intoTable(target, 't'))]
+    const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
+      ring: RING,
+      signal: bounded(),
+    })
+    const { faults, sums } = await iterate(manager, {
+      fault: async (fault) => {
+        assert.equal(faultOf(fault, 'flaky').code, 'COPY_CALLABLE')
+        assert.equal(manager.receivers.has(receiver), false)
+        await manager.reconcile(receiver)
+        assert.equal(manager.receivers.has(receiver), true)
+      },
+    })
+    assert.equal(faults.length, 1)
+    assert.deepEqual([sums[0]?.messages, messages(), hash()], [ROWS, ROWS, await sourceHash()])
+    assertDeliveredAgain(delivered, 5)
+    assert.deepEqual(
+      manager.outcomes.map(({ state, bytes, passes, fault }) => ({ state, bytes, passes, fault })),
+      ['completed', 'committed', 'committed'].map((state) => ({
+        state,
+        bytes: sums[0]?.bytes,
+        passes: 1,
+        fault: undefined,
+      })),
+    )
+    await fleet.assertEqual('t')
+  },
+)
 
-test('callables that throw on their first and on their last slice, in one cycle, are both taken back', async () => {
-  const [{ slices = 0 } = {}] = [{ slices: await countSlices() }]
-  const remains = countRemains()
-  const early = flaky(0, 'early')
-  const late = flaky(slices - 1, 'late')
-  const manager = new CopyManager(fromTable(fleet.source, 't'), [early.receiver, late.receiver], {
-    ring: { slots: 64, slotBytes: SLOT_BYTES },
-  })
-  await iterate(manager, {
-    fault: async ({ faults }) => {
-      for (const receiver of faults.keys()) await manager.reconcile(receiver)
-    },
-  })
-  const expected = await sourceHash()
-  for (const { hash, messages } of [early, late]) assert.deepEqual([messages(), hash()], [ROWS, expected])
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-})
+story(
+  'callables that throw on their first and on their last slice, in one cycle, are both taken back',
+  async () => {
+    const [{ slices = 0 } = {}] = [{ slices: await countSlices() }]
+    const early = flaky(0, 'early')
+    const late = flaky(slices - 1, 'late')
+    const manager = new CopyManager(fromTable(fleet.source, 't'), [early.receiver, late.receiver], {
+      ring: { slots: 64, slotBytes: SLOT_BYTES },
+    })
+    await iterate(manager, {
+      fault: async ({ faults }) => {
+        for (const receiver of faults.keys()) await manager.reconcile(receiver)
+      },
+    })
+    const expected = await sourceHash()
+    for (const { hash, messages } of [early, late]) assert.deepEqual([messages(), hash()], [ROWS, expected])
+  },
+)
 
 /** At least so many slices come; a copy may have more, as the source's bytes arrive. */
 const countSlices = async (): Promise<number> => {
@@ -132,7 +124,7 @@ const countSlices = async (): Promise<number> => {
   return Math.floor((row?.bytes ?? 0) / SLOT_BYTES)
 }
 
-test('one that throws again before the next turn is told again, and is not dropped', async () => {
+story('one that throws again before the next turn is told again, and is not dropped', async () => {
   let calls = 0
   const receiver = new CallReceiver(() => {
     calls += 1
@@ -152,13 +144,12 @@ test('one that throws again before the next turn is told again, and is not dropp
   )
 })
 
-test('reconciled after the others moved on by as much as the ring allows: still exact', async () => {
-  const remains = countRemains()
+story('reconciled after the others moved on by as much as the ring allows: still exact', async () => {
   const { receiver, delivered, hash, messages } = flaky(3)
   const receivers: Receiver[] = [receiver, ...fleet.targets.map((target) => intoTable(target, 't'))]
   const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
     ring: RING,
-    signal: AbortSignal.timeout(BOUND_MS),
+    signal: bounded(),
   })
   const { faults } = await iterate(manager, {
     fault: async () => {
@@ -176,35 +167,33 @@ test('reconciled after the others moved on by as much as the ring allows: still 
   assert.equal(faults.length, 1)
   assert.deepEqual([messages(), hash()], [ROWS, await sourceHash()])
   assertDeliveredAgain(delivered, 3)
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
   await fleet.assertEqual('t')
 })
 
-test('a connection that is gone cannot go on from where it stood, and the refusal says what can be done', async () => {
-  const [lost, other] = fleet.targets as [Server, Server]
-  const remains = countRemains()
-  const receivers = [intoTable(lost, 't'), intoTable(other, 't')] as const
-  const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
-    ring: RING,
-    signal: AbortSignal.timeout(BOUND_MS),
-  })
-  const refused = (code: string, text: RegExp) => (error: unknown) =>
-    error instanceof CopyError && error.code === code && text.test(error.message)
-  await iterate(manager, {
-    cycle: once(() => terminateCopy(lost, 't')),
-    fault: async () => {
-      await assert.rejects(
-        manager.reconcile(receivers[0]),
-        refused('COPY_STATE', /cannot go on from where it stood.*reconcile it with \{ from: 'start' \}/),
-      )
-      await assert.rejects(manager.reconcile(receivers[1]), refused('COPY_STATE', /no fault to reconcile/))
-      await assert.rejects(manager.reconcile(intoTable(lost, 't')), refused('COPY_STATE', /takes no part/))
-    },
-  })
-  await assert.rejects(manager.reconcile(receivers[0]), refused('COPY_STATE', /not under way/))
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
-  await assertSame([fleet.source, other], 't')
-  await assertRows([lost], 't', 0)
-})
+story(
+  'a connection that is gone cannot go on from where it stood, and the refusal says what can be done',
+  async () => {
+    const [lost, other] = fleet.targets as [Server, Server]
+    const receivers = [intoTable(lost, 't'), intoTable(other, 't')] as const
+    const manager = new CopyManager(fromTable(fleet.source, 't'), receivers, {
+      ring: RING,
+      signal: bounded(),
+    })
+    const refused = (code: string, text: RegExp) => (error: unknown) =>
+      error instanceof CopyError && error.code === code && text.test(error.message)
+    await iterate(manager, {
+      cycle: once(() => terminateCopy(lost, 't')),
+      fault: async () => {
+        await assert.rejects(
+          manager.reconcile(receivers[0]),
+          refused('COPY_STATE', /cannot go on from where it stood.*reconcile it with \{ from: 'start' \}/),
+        )
+        await assert.rejects(manager.reconcile(receivers[1]), refused('COPY_STATE', /no fault to reconcile/))
+        await assert.rejects(manager.reconcile(intoTable(lost, 't')), refused('COPY_STATE', /takes no part/))
+      },
+    })
+    await assert.rejects(manager.reconcile(receivers[0]), refused('COPY_STATE', /not under way/))
+    await assertSame([fleet.source, other], 't')
+    await assertRows([lost], 't', 0)
+  },
+)

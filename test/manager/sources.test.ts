@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { before } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Server } from '../../scripts/postgres/server.js'
 import { copy, NullProducer, NullReceiver, type Slice } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import type { Stage } from '../support/line.js'
 import { relay } from '../support/relay.js'
-import { countRemains } from '../support/remains.js'
-import { assertRows, fromTable, intoTable } from '../support/story.js'
+import { assertRows, fromTable, intoTable, story } from '../support/story.js'
 
 const fleet = await startFleet(2)
 const ROWS = 3000
@@ -19,10 +18,9 @@ before(async () => {
   )
 })
 
-test('nothing into a table loads nothing, and what was there stays', async () => {
+story('nothing into a table loads nothing, and what was there stays', async () => {
   const [first, second] = fleet.targets as [Server, Server]
   await first.query(`TRUNCATE t; INSERT INTO t VALUES (7, 'stays')`)
-  const remains = countRemains()
   const result = await copy({
     from: new NullProducer(),
     to: [intoTable(first, 't'), intoTable(second, 't', { before: ['TRUNCATE t'] })],
@@ -32,14 +30,11 @@ test('nothing into a table loads nothing, and what was there stays', async () =>
     result.receivers.map(({ state, rows, bytes }) => ({ state, rows, bytes })),
     Array(2).fill({ state: 'committed', rows: 0, bytes: 0 }),
   )
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
   assert.deepEqual(await first.query('SELECT i, s FROM t'), [{ i: 7, s: 'stays' }])
   await assertRows([second], 't', 0)
 })
 
-test('a table into nothing is read to its end', async () => {
-  const remains = countRemains()
+story('a table into nothing is read to its end', async () => {
   const result = await copy({
     from: fromTable(fleet.source, 't'),
     to: [new NullReceiver(), new NullReceiver()],
@@ -49,8 +44,6 @@ test('a table into nothing is read to its end', async () => {
     result.receivers.map(({ state, bytes }) => ({ state, bytes })),
     Array(2).fill({ state: 'completed', bytes: result.bytes }),
   )
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
 })
 
 /** The server's bytes cut up after 1, 2, 3, 5, 11, 129, 1 … bytes. */
@@ -67,11 +60,10 @@ const trickle: Stage = async function* (incoming) {
 }
 
 for (const format of ['text', 'csv', 'binary']) {
-  test(`table to table through the smallest ring from a server that trickles, in ${format}`, async () => {
-    await Promise.all(fleet.targets.map((target) => target.query('TRUNCATE t')))
+  story(`table to table through the smallest ring from a server that trickles, in ${format}`, async () => {
+    await fleet.onTargets('TRUNCATE t')
     const proxy = await relay(fleet.source, { toClient: trickle })
     try {
-      const remains = countRemains()
       const result = await copy({
         from: { connection: proxy.connection, statement: `COPY t TO STDOUT (FORMAT ${format})` },
         to: fleet.targets.map(({ connection }) => ({
@@ -82,16 +74,13 @@ for (const format of ['text', 'csv', 'binary']) {
       })
       assert.equal(result.rows, ROWS)
       await fleet.assertEqual('t')
-      await fleet.assertNoConnections()
-      await remains.assertNoneLeft()
     } finally {
       await proxy.close()
     }
   })
 }
 
-test('SELECT 1 into a callable gives 1 and a line feed, and an empty result gives nothing', async () => {
-  const remains = countRemains()
+story('SELECT 1 into a callable gives 1 and a line feed, and an empty result gives nothing', async () => {
   for (const [select, expected] of [
     ['SELECT 1', ['1\n']],
     ['SELECT 1 WHERE false', []],
@@ -111,6 +100,4 @@ test('SELECT 1 into a callable gives 1 and a line feed, and an empty result give
       [expected.length, expected.length, 'completed'],
     )
   }
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
 })

@@ -1,19 +1,143 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Digest, digestOf } from '../../scripts/demo/digest.js'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
   type CopyError,
+  CopyFailed,
   type CopyManager,
   type Cycle,
+  type ProducerFault,
   type Receiver,
   ReceiverFault,
+  type ReceiverState,
   StatementProducer,
   StatementReceiver,
   type StatementReceiverOptions,
 } from '../../src/index.js'
+import { bounded, until } from './bound.js'
+import { assertNoConnections } from './fleet.js'
+import { countRemains } from './remains.js'
 
-const BOUND_MS = 10_000
+export { BOUND_MS, bounded, inTime, until } from './bound.js'
+
+/** Far less than a table of the tests: a copy whose loop or receiver stands still is in its middle. */
+export const RING = { slots: 4, slotBytes: 64 * 1024 }
+
+/** What a story has for its own time. */
+export interface Story {
+  readonly t: TestContext
+  /** Aborts when several steps have had their time, and when the story fails: no copy with this signal outlives its story. */
+  readonly signal: AbortSignal
+  /** A temporary folder, removed at the end of the story. */
+  folder(): Promise<string>
+  /** Runs at the end of the story, also when the story fails; the last one first. */
+  defer(undo: () => unknown): void
+  /** Fails unless nothing is left now: for a story that goes through several copies. */
+  assertNothingLeft(): Promise<void>
+}
+
+type Body = (s: Story) => unknown
+
+const ends: (() => unknown)[] = []
+
+/** Runs after the body of each story of this file, before the proof: closes what helpers have opened. */
+export const atStoryEnd = (end: () => unknown): void => void ends.push(end)
+
+interface StoryOptions {
+  readonly skip?: boolean | string | undefined
+  readonly timeout?: number
+}
+
+/**
+ * A test that proves, also when it fails, that nothing is left: no backend of copyman on any server of the file's fleet,
+ * no thread, timer, socket or temporary folder more than before. Of several errors the body's comes first.
+ */
+export const story = (name: string, ...rest: [Body] | [StoryOptions, Body]): void => {
+  const [options, body] = rest.length === 1 ? [{}, rest[0]] : rest
+  // a skip that is undefined would skip
+  void test(name, { ...options, skip: options.skip ?? false }, async (t) => {
+    const remains = countRemains()
+    const failed = new AbortController()
+    const undoing: (() => unknown)[] = []
+    const assertNothingLeft = async (): Promise<void> => {
+      await assertNoConnections()
+      await remains.assertNoneLeft()
+    }
+    const s: Story = {
+      t,
+      signal: AbortSignal.any([failed.signal, bounded()]),
+      async folder() {
+        const folder = await mkdtemp(join(tmpdir(), 'copyman-'))
+        s.defer(() => rm(folder, { recursive: true }))
+        return folder
+      },
+      defer: (undo) => void undoing.push(undo),
+      assertNothingLeft,
+    }
+    const errors: unknown[] = []
+    const attempt = async (step: () => unknown): Promise<void> => {
+      try {
+        await step()
+      } catch (error) {
+        errors.push(error)
+        failed.abort(error)
+      }
+    }
+    await attempt(() => body(s))
+    for (const undo of [...undoing.reverse(), ...ends]) await attempt(undo)
+    await attempt(assertNothingLeft)
+    if (errors.length === 1) throw errors[0]
+    if (errors.length > 1) throw new AggregateError(errors, errors.map(textOf).join('\n'))
+  })
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** The state of each receiver, in their order. */
+export const statesOf = ({ outcomes }: Pick<CopyManager, 'outcomes'>): ReceiverState[] =>
+  outcomes.map(({ state }) => state)
+
+/** Fails unless these are the states of the receivers, in their order. */
+export const assertStates = (
+  manager: Pick<CopyManager, 'outcomes'>,
+  ...states: readonly ReceiverState[]
+): void => assert.deepEqual(statesOf(manager), states)
+
+type Cause = typeof ReceiverFault | typeof ProducerFault
+type CauseOf<C> = C extends typeof ReceiverFault ? ReceiverFault<Receiver> : ProducerFault
+
+/**
+ * Fails unless the work fails with CopyFailed, whose cause is of this class and has, or holds the fault of a receiver
+ * that has, this code.
+ * @returns the error
+ */
+export const failsWith = async <C extends Cause>(
+  work: Promise<unknown>,
+  expected: { readonly cause?: C; readonly code?: string } = {},
+): Promise<CopyFailed & { readonly cause: CauseOf<C> }> => {
+  const error = await failureOf(work)
+  assert.ok(error instanceof CopyFailed, String(error))
+  const { cause } = error
+  if (expected.cause !== undefined) assert.ok(cause instanceof expected.cause, String(cause))
+  if (expected.code !== undefined) {
+    const faults = cause instanceof ReceiverFault ? [...cause.faults.values()] : [cause as CopyError]
+    const codes = faults.map(({ code }) => code as string)
+    assert.ok(codes.includes(expected.code), codes.join(', '))
+  }
+  return error as CopyFailed & { readonly cause: CauseOf<C> }
+}
+
+/** What the work fails with; fails if the work succeeds. */
+export const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => assert.fail('the work succeeded'),
+    (error: unknown) => error,
+  )
 
 /** What a whole iteration yielded: the sums of each pass, from pass 1, and the faults it threw. */
 export interface Iteration {
@@ -124,29 +248,6 @@ export const assertRows = async (servers: readonly Server[], table: string, rows
 export const logFromNow = async (server: Server): Promise<() => Promise<string>> => {
   const mark = (await server.log()).length
   return async () => (await server.log()).slice(mark)
-}
-
-/** Waits for something to become true; fails after ten seconds. */
-export const until = async (isTrue: () => boolean | Promise<boolean>, what: string): Promise<void> => {
-  const bound = performance.now() + BOUND_MS
-  while (!(await isTrue())) {
-    if (performance.now() > bound) assert.fail(`${what}: not within ${BOUND_MS} ms`)
-    await sleep(5)
-  }
-}
-
-/** What this comes to; fails when it comes to nothing within ten seconds, or the bound given. */
-export const inTime = async <T>(work: Promise<T>, what: string, boundMs = BOUND_MS): Promise<T> => {
-  const settled = new AbortController()
-  const late = sleep(boundMs, undefined, { signal: settled.signal }).then(
-    () => assert.fail(`${what}: not within ${boundMs} ms`),
-    () => undefined as never,
-  )
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    settled.abort()
-  }
 }
 
 /** Waits until the copy stands still: everybody has gone as far as the ring allows. Gives the bytes published. */

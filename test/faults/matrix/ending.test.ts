@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import {
   CallReceiver,
@@ -10,8 +9,16 @@ import {
   type Receiver,
 } from '../../../src/index.js'
 import { startFleet } from '../../support/fleet.js'
-import { countRemains } from '../../support/remains.js'
-import { faultOf, fromTable, inTime, intoTable, iterate, logFromNow, until } from '../../support/story.js'
+import {
+  faultOf,
+  fromTable,
+  inTime,
+  intoTable,
+  iterate,
+  logFromNow,
+  story,
+  until,
+} from '../../support/story.js'
 
 // no such standby ever answers: who asks for it waits in COMMIT
 const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' } })
@@ -20,7 +27,7 @@ const RING = { slots: 4, slotBytes: 32 * 1024 }
 const COPYMAN = fileURLToPath(new URL('../../../src/cli/copyman.js', import.meta.url))
 
 await fleet.everywhere('CREATE TABLE t (i int, s text)')
-await source.query(`INSERT INTO t SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 6000) AS i`)
+await source.query(`INSERT INTO t SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 3000) AS i`)
 
 /** Fails where a target has lost a connection that was not aligned. */
 const watchAlignment = async (): Promise<() => Promise<void>> => {
@@ -38,7 +45,6 @@ const ending = async (
 ): Promise<unknown> => {
   await Promise.all(targets.map((target) => target.query('TRUNCATE t')))
   const assertAligned = await watchAlignment()
-  const remains = countRemains()
   const receivers = [...targets.map((target) => intoTable(target, 't')), ...(more.receivers ?? [])]
   const manager = new CopyManager(fromTable(source, 't'), receivers, { ring: RING, ...more.options })
   const error = await inTime(
@@ -49,13 +55,11 @@ const ending = async (
     'the end of the copy',
   )
   await manager[Symbol.asyncDispose]()
-  await fleet.assertNoConnections()
-  await remains.assertNoneLeft()
   await assertAligned()
   return error
 }
 
-test('row 20: the loop, onFault or a function of the caller throws', async () => {
+story('row 20: the loop, onFault or a function of the caller throws', async () => {
   const boom = new RangeError('boom')
   const throwing = (name: string): CallReceiver =>
     new CallReceiver(
@@ -101,7 +105,7 @@ test('row 20: the loop, onFault or a function of the caller throws', async () =>
   await fleet.assertEqual('t')
 })
 
-test('row 25: the signal is fired before the start, in the middle, and during COMMIT', async () => {
+story('row 25: the signal is fired before the start, in the middle, and during COMMIT', async () => {
   const reason = new Error('enough')
   const assertAborted = (error: unknown, committed: readonly string[]): void => {
     assert.ok(error instanceof CopyAborted, String(error))
@@ -140,13 +144,12 @@ test('row 25: the signal is fired before the start, in the middle, and during CO
     'the second waits in COMMIT',
   )
   late.abort(reason)
-  assertAborted(await inTime(running, 'the end of the copy', 20_000), [first.name])
+  assertAborted(await inTime(running, 'the end of the copy'), [first.name])
   assert.equal(manager.outcomes[1]?.state, 'in-doubt')
   await second.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
-  await fleet.assertNoConnections()
 })
 
-test('row 26: the command is interrupted or terminated, once and twice', async () => {
+story('row 26: the command is interrupted or terminated, once and twice', async () => {
   // a function in FROM would be run to its end before the first row
   const endless = 'SELECT i, i::text FROM (SELECT generate_series(1, 1000000000) AS i) AS s'
   await Promise.all(targets.map((target) => target.query('TRUNCATE t')))

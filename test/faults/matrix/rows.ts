@@ -3,9 +3,8 @@ import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { CopyFailed, CopyManager, type Outcome, ProducerFault } from '../../../src/index.js'
 import { IS_FULL, sampleOf, TIMEOUT_MS } from '../../fuzz/amount.js'
-import { countRemains } from '../../support/remains.js'
 import { SEED } from '../../support/seed.js'
-import { inTime, iterate, once } from '../../support/story.js'
+import { inTime, iterate, once, type Story, story } from '../../support/story.js'
 import {
   type Cast,
   type Cause,
@@ -27,31 +26,27 @@ const CASTS: readonly Cast[] = IS_FULL
 
 const MORE_CAUSES = 3
 
-/** No copy of the matrix takes as long: one that does hangs. */
-const BOUND_MS = 30_000
-
 /** The faulted receivers are told, the others are complete and equal. */
-const playIsolated = async (stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
+const playIsolated = async (s: Story, stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
   const all = stage.places(cast)
   const [faulted, well] = [all.slice(0, cast.faulted), all.slice(cast.faulted)]
   const table = cause.isWide ? 'wide' : 't'
   await stage.renew(all)
   const staged: Staged[] = []
   const undo = once(() => Promise.all(staged.map(({ undo }) => undo?.())))
-  const remains = countRemains()
   try {
     for (const place of faulted) staged.push(await cause.stage(place))
     const receivers = [...staged.map(({ receiver }) => receiver), ...well.map((place) => into(place))]
     const manager = new CopyManager(stage.fromTable(table), receivers, { ring: RING, ...cause.options })
     cause.begin?.(manager)
     const acts = once(() => Promise.all(staged.map(({ act }) => act?.())))
-    const { faults } = await inTime(iterate(manager, { cycle: acts }), cause.what, BOUND_MS)
+    const { faults } = await inTime(iterate(manager, { cycle: acts }), cause.what)
     const { outcomes } = manager
     for (const outcome of outcomes.slice(0, cast.faulted)) stage.assertFault(outcome, cause.expected)
     for (const outcome of outcomes.slice(cast.faulted)) stage.assertFault(outcome, { state: 'committed' })
     await cause.assert?.(manager, cast)
     await undo()
-    await stage.assertLetGo(remains, [manager, ...faults, ...outcomes])
+    await stage.assertLetGo(s, [manager, ...faults, ...outcomes])
   } finally {
     await undo()
   }
@@ -63,10 +58,9 @@ const playIsolated = async (stage: Stage, cast: Cast, cause: Cause): Promise<voi
 }
 
 /** Under `abort` nobody has rows. */
-const playAborting = async (stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
+const playAborting = async (s: Story, stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
   const all = stage.places(cast)
   await stage.renew(all)
-  const remains = countRemains()
   const staged: Staged[] = []
   const undo = once(() => Promise.all(staged.map(({ undo }) => undo?.())))
   const well = all.slice(cast.faulted).map((place) => into(place))
@@ -81,12 +75,11 @@ const playAborting = async (stage: Stage, cast: Cast, cause: Cause): Promise<voi
     const error = await inTime(
       manager.run().catch((error: unknown) => error),
       cause.what,
-      BOUND_MS,
     )
     assert.ok(error instanceof CopyFailed, `${cause.what}: ${inspect(error)}`)
     assert.deepEqual(error.committed, [])
     await undo()
-    await stage.assertLetGo(remains, [manager, error])
+    await stage.assertLetGo(s, [manager, error])
     assert.deepEqual((await stage.copiesEnded(stage.good, mark)).lost, [], cause.what)
   } finally {
     await undo()
@@ -98,15 +91,15 @@ const playAborting = async (stage: Stage, cast: Cast, cause: Cause): Promise<voi
 export const receiverRow = (stage: Stage, { row, what, causes }: Row): void => {
   // all of them in `npm run test:fault`; the first, and some that the seed chooses, else
   const chosen = [...causes.slice(0, 1), ...sampleOf(causes.slice(1), MORE_CAUSES)]
-  test(`row ${row}: ${what}`, { timeout: TIMEOUT_MS }, async (t) => {
-    t.diagnostic(`COPYMAN_SEED=${SEED}`)
+  story(`row ${row}: ${what}`, { timeout: TIMEOUT_MS }, async (s) => {
+    s.t.diagnostic(`COPYMAN_SEED=${SEED}`)
     for (const cast of CASTS) {
       for (const cause of chosen) {
         const what = `${cast.faulted} of ${cast.of}: ${cause.what}`
-        t.diagnostic(cause.unless === undefined ? what : `${what}: left out, ${cause.unless}`)
+        s.t.diagnostic(cause.unless === undefined ? what : `${what}: left out, ${cause.unless}`)
         if (cause.unless !== undefined) continue
-        await playIsolated(stage, cast, cause)
-        if (cause.alsoAborting) await playAborting(stage, cast, cause)
+        await playIsolated(s, stage, cast, cause)
+        if (cause.alsoAborting) await playAborting(s, stage, cast, cause)
       }
     }
   })
@@ -114,13 +107,12 @@ export const receiverRow = (stage: Stage, { row, what, causes }: Row): void => {
 
 /** Declares the test of a row that befalls the producer: nothing is loaded anywhere. */
 export const producerRow = (stage: Stage, { row, what, isMidCopy, causes }: SourceRow): void => {
-  test(`row ${row}: ${what}`, { timeout: TIMEOUT_MS }, async (t) => {
+  story(`row ${row}: ${what}`, { timeout: TIMEOUT_MS }, async (s) => {
     const [cast] = CASTS as [Cast]
     for (const cause of causes) {
-      t.diagnostic(cause.what)
+      s.t.diagnostic(cause.what)
       const all = stage.places(cast)
       await stage.renew(all)
-      const remains = countRemains()
       const marks = await Promise.all(
         [stage.good, stage.bad].map(async (server) => (await server.log()).length),
       )
@@ -132,7 +124,6 @@ export const producerRow = (stage: Stage, { row, what, isMidCopy, causes }: Sour
         const error = await inTime(
           iterate(manager, { cycle: once(() => staged.act?.()) }).catch((error: unknown) => error),
           cause.what,
-          BOUND_MS,
         )
         assert.ok(error instanceof CopyFailed, `${cause.what}: ${inspect(error)}`)
         assert.ok(error.cause instanceof ProducerFault, inspect(error))
@@ -140,7 +131,7 @@ export const producerRow = (stage: Stage, { row, what, isMidCopy, causes }: Sour
         stage.assertFault({ name: 'producer', state: 'dropped', fault } as Outcome, cause.expected)
         for (const { state, name } of manager.outcomes) assert.equal(state, 'aborted', name)
         await undo()
-        await stage.assertLetGo(remains, [manager, error])
+        await stage.assertLetGo(s, [manager, error])
         const ends = await Promise.all(
           [stage.good, stage.bad].map((server, i) => stage.copiesEnded(server, marks[i] as number)),
         )

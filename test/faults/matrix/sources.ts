@@ -2,7 +2,7 @@
 import type { Server } from '../../../scripts/postgres/server.js'
 import { StatementProducer } from '../../../src/index.js'
 import { relay } from '../../support/relay.js'
-import { CANARY, type SourceRow } from './stage.js'
+import { CANARY, ROWS, type SourceRow } from './stage.js'
 
 // a function in FROM would be run to its end before the first row
 const endless = 'COPY (SELECT i, i::text FROM (SELECT generate_series(1, 1000000000) AS i) AS s) TO STDOUT'
@@ -86,7 +86,7 @@ export const sourceRows = (source: Server): readonly SourceRow[] => {
         {
           what: 'a division by zero',
           // sorted, it would be computed before the first row
-          stage: () => ({ producer: from('COPY (SELECT i, s || 1 / (5000 - i) FROM t) TO STDOUT') }),
+          stage: () => ({ producer: from(`COPY (SELECT i, s || 1 / (${ROWS - 500} - i) FROM t) TO STDOUT`) }),
           expected: { code: 'COPY_SERVER', sqlState: '22012' },
         },
         {

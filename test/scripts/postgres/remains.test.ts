@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { startServers } from '../../../scripts/postgres/servers.js'
+import { sharedTemplate } from '../../support/template.js'
 import { assertGone, remaining, type Traces, tracesOf } from './traces.js'
 
 /** Usually a tenth of a second, on a loaded machine more. The initdb of a killed program runs to its end. */
@@ -21,7 +22,7 @@ async function holdServers(end = 'wait'): Promise<{ holder: ChildProcess; traces
 }
 
 test('when stop() returns nothing is left', async () => {
-  const servers = await startServers({ count: 2 })
+  const servers = await startServers({ ...sharedTemplate(), count: 2 })
   const traces = tracesOf(servers)
   assert.equal(
     (await remaining(traces)).length >= 6,
@@ -34,7 +35,7 @@ test('when stop() returns nothing is left', async () => {
 })
 
 test('nothing is left of a killed server that is not started again', async () => {
-  const servers = await startServers()
+  const servers = await startServers(sharedTemplate())
   const traces = tracesOf(servers)
   await servers[0]?.kill()
   await servers.stop()
@@ -42,7 +43,7 @@ test('nothing is left of a killed server that is not started again', async () =>
 })
 
 test('nothing is left of a killed server whose backend is too busy to notice', async () => {
-  const servers = await startServers()
+  const servers = await startServers(sharedTemplate())
   const traces = tracesOf(servers)
   const client = await servers[0]?.client()
   const { rows } = (await client?.query('SELECT pg_backend_pid() AS pid')) ?? assert.fail()
@@ -55,7 +56,7 @@ test('nothing is left of a killed server whose backend is too busy to notice', a
 })
 
 test('nothing is left of a frozen server', async () => {
-  const servers = await startServers()
+  const servers = await startServers(sharedTemplate())
   const traces = tracesOf(servers)
   process.kill(traces.pids[0] ?? assert.fail(), 'SIGSTOP')
   await servers.stop()
@@ -94,7 +95,8 @@ test('nothing is left after a program is killed while its servers start', async 
   for (const afterMs of [50, 150, 300, 600]) {
     const holder = spawn(process.execPath, [HOLDER], {
       stdio: 'ignore',
-      env: { ...process.env, TMPDIR: base },
+      // it makes a data folder of its own, and is killed at that too
+      env: { ...process.env, TMPDIR: base, COPYMAN_TEST_TEMPLATE: undefined },
     })
     await sleep(afterMs)
     holder.kill('SIGKILL')

@@ -50,7 +50,7 @@ story(
       { kind: 'statement', ...plan, connectMs: 10_000, startMs: 10_000, finishMs: 0 },
       () => undefined,
     )
-    s.defer(() => to.end(1000))
+    s.defer(() => to.close(1000))
     await to.open()
     const row = copyData('1\tone\n')
     const frame = new Uint8Array(new SharedArrayBuffer(row.length))

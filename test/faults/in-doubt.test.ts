@@ -387,7 +387,7 @@ story('row 25: close() waits for what became of a lost COMMIT no longer than dea
       assert.deepEqual(error.committed, [second.name, third.name])
       assert.ok((await running) instanceof CopyAborted)
       assertStates(manager, 'in-doubt', 'committed', 'committed')
-      assert.ok(inDoubt(/given up/)(manager.outcomes[0]?.fault))
+      assert.ok(inDoubt(/the copy was aborted before/)(manager.outcomes[0]?.fault))
     },
     { deadlines: { abort: 500 } },
   )

@@ -116,7 +116,7 @@ class FileTarget implements Target {
     return true
   }
 
-  async end(): Promise<void> {}
+  async close(): Promise<void> {}
 
   async keep(): Promise<void> {
     const written = this.#written

@@ -14,8 +14,8 @@ export const poolAccess = (pool: pg.Pool): ServerAccess => ({
         server: "the server of the pg.Pool's client",
         query: (text, phase) => session.query(text, phase),
         destroy: () => session.destroy(),
-        async end(deadlineMs) {
-          await session.end(deadlineMs)
+        async close(deadlineMs) {
+          await session.close(deadlineMs)
           await pooled.release(deadlineMs)
         },
       }

@@ -11,7 +11,7 @@ interface QuerySession {
   /** Closes the connection at once. */
   destroy(): void
   /** Closes or releases the connection, within the deadline. */
-  end(deadlineMs: number): Promise<void>
+  close(deadlineMs: number): Promise<void>
 }
 
 /** How to reach a receiver's server on another connection, to ask for the result of a COMMIT whose answer was lost. */

@@ -66,7 +66,7 @@ export class PooledClient {
       await beginTransaction(session, sql, settings)
       if (isWithin) throw inTransaction()
     } finally {
-      await session.end(0)
+      await session.close(0)
     }
   }
 

@@ -6,7 +6,7 @@ import type { Deadlines } from '../options/deadlines.js'
 import { transactionStatus } from './transaction-status.js'
 
 /** The result of a COMMIT. `note`: the answer was lost, and the server says that the transaction is committed. */
-export type CommitEnd =
+export type CommitResult =
   | { readonly state: 'committed'; readonly note?: CopyError }
   | { readonly state: 'faulted'; readonly fault: CopyError }
 
@@ -26,7 +26,7 @@ export class Commit {
   readonly #completion: Completion | undefined
   readonly #server: ServerAccess | undefined
   readonly #deadlines: Pick<Required<Deadlines>, 'connect' | 'resolve'>
-  readonly #ended: (end: CommitEnd) => void
+  readonly #ended: (end: CommitResult) => void
   readonly #stop = new AbortController()
   #settle!: () => void
   #isAsking = false
@@ -43,7 +43,7 @@ export class Commit {
     completion: Completion | undefined,
     server: ServerAccess | undefined,
     deadlines: Pick<Required<Deadlines>, 'connect' | 'resolve'>,
-    ended: (end: CommitEnd) => void,
+    ended: (end: CommitResult) => void,
   ) {
     this.#completion = completion
     this.#server = server
@@ -76,7 +76,7 @@ export class Commit {
   }
 
   /** The copy is being aborted. Resolves when the result is known or in doubt, within the deadline. */
-  async giveUp(deadlineMs: number): Promise<void> {
+  async abort(deadlineMs: number): Promise<void> {
     // half of the deadline for the answer; then the server is asked on another connection too
     if (await settlesWithin(this.over, deadlineMs / 2)) return
     const fault =
@@ -129,14 +129,14 @@ export class Commit {
 
   #endInDoubt(fault: CopyError): void {
     const { transactionId: id = 'unknown' } = this.#completion ?? {}
-    const why = this.#why ?? 'the copy was given up before its server answered'
+    const why = this.#why ?? 'the copy was aborted before its server answered'
     const message = `${fault.message}; COMMIT had been sent for transaction ${id}, so it may be committed or not (${why})`
     // whatever the fault was, another attempt might load the rows twice
     const facts = { ...factsOf(fault), phase: 'commit' as const, retryable: false, cause: fault }
     this.#end({ state: 'faulted', fault: new CopyError('COPY_IN_DOUBT', message, facts) })
   }
 
-  #end(end: CommitEnd): void {
+  #end(end: CommitResult): void {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
     this.#ended(end)

@@ -24,7 +24,7 @@ export type TransactionStatus =
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
 /** Closing a connection to a server that has answered. */
-const END_MS = 500
+const CLOSE_MS = 500
 /** Lost connections, too many connections, a server that shuts down or starts: a later attempt may get an answer. */
 const TRANSIENT = ['08', '53', '57']
 
@@ -70,7 +70,7 @@ export const transactionStatus = async (
       await pause(pauseMs, stop.signal)
     }
     return unknown(
-      `${signal.aborted ? 'the wait for it was given up' : `not within ${deadlineMs} ms`}: ${last}`,
+      `${signal.aborted ? 'the wait for its answer was cancelled' : `not within ${deadlineMs} ms`}: ${last}`,
     )
   } finally {
     endWatch()
@@ -109,7 +109,7 @@ const ask = async (
     return unknown('it was still in progress')
   } finally {
     endWatch()
-    await session.end(END_MS)
+    await session.close(CLOSE_MS)
   }
 }
 

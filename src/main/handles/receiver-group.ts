@@ -150,7 +150,7 @@ export class ReceiverGroup {
     this.#pool.release(this.#reserved)
     this.#reserved = 0
     await this.#ownPool?.close()
-    for (const { receiver } of this.#handles) receiver.left()
+    for (const { receiver } of this.#handles) receiver.release()
   }
 
   #add(receiver: Receiver): ReceiverHandle {

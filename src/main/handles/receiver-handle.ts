@@ -3,7 +3,7 @@ import type { CopyError } from '../../shared/errors/errors.js'
 import type { AbortReason, Completion } from '../../shared/messages/messages.js'
 import { STREAM_STATE } from '../../shared/ring/cells.js'
 import type { Report } from '../../shared/runner/receiver-runner.js'
-import { Commit, type CommitEnd, isInDoubt } from '../commit/commit.js'
+import { Commit, type CommitResult, isInDoubt } from '../commit/commit.js'
 import type { LinkListener } from '../links/link.js'
 import { LinkedRunner } from '../links/linked-runner.js'
 import type { Receiver } from '../receivers/receiver.js'
@@ -142,7 +142,7 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
     return this.#releases.add(async () => {
       const budget = Budget.of(deadlineMs)
       // COMMIT is on its way: its result is for the server to say
-      if (this.#state.name === 'committing') await this.#state.commit.giveUp(deadlineMs)
+      if (this.#state.name === 'committing') await this.#state.commit.abort(deadlineMs)
       if (this.facts.isDone || this.#state.name === 'in-doubt') return
       if (!(await this.#releases.release(reason, budget.leftMs))) this.#releases.abandon()
       this.#end(end)
@@ -202,7 +202,7 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
     this.#enter({ name: completion.commits ? 'completed' : 'finished', completion })
   }
 
-  #commitEnded(end: CommitEnd): void {
+  #commitEnded(end: CommitResult): void {
     const completion = this.completion as Completion
     if (end.state === 'committed') {
       if (end.note !== undefined) this.#context.observer.warned(end.note)

@@ -102,7 +102,7 @@ export class LinkedRunner implements Diagnosed {
     const link = this.#link
     this.#link = undefined
     if (link === undefined) return
-    link.send({ type: 'end', deadlineMs })
+    link.send({ type: 'close', deadlineMs })
     if (!(await settlesOrIsKilled(link, link.over, deadlineMs))) this.#isClean = false
   }
 

@@ -67,7 +67,7 @@ export class ClientTarget implements Target {
     return (await this.#transaction?.abort(reason, deadlineMs)) ?? true
   }
 
-  async end(deadlineMs: number): Promise<void> {
+  async close(deadlineMs: number): Promise<void> {
     await this.#transaction?.close(deadlineMs)
   }
 

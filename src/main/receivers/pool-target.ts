@@ -98,7 +98,7 @@ export class PoolTarget implements Target {
     return isAligned
   }
 
-  async end(deadlineMs: number): Promise<void> {
+  async close(deadlineMs: number): Promise<void> {
     await this.#release(deadlineMs)
   }
 

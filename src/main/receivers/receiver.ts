@@ -53,5 +53,5 @@ export abstract class Receiver {
   abstract place(context: ReceiverContext): Promise<Placement>
 
   /** The manager calls this when the copy is over, whatever its result, also when the copy ended before `place`. */
-  left(): void {}
+  release(): void {}
 }

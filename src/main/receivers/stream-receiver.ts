@@ -53,7 +53,7 @@ export class StreamReceiver extends Receiver {
     return { thread: 'main', makeTarget: () => new StreamTarget(make) }
   }
 
-  override left(): void {
+  override release(): void {
     if (!this.#isPlaced && typeof this.#stream !== 'function') destroyUnwritten(this.#stream)
   }
 }

@@ -84,7 +84,7 @@ export class StreamTarget implements Target {
     return true
   }
 
-  async end(deadlineMs: number): Promise<void> {
+  async close(deadlineMs: number): Promise<void> {
     const stream = this.#stream
     if (stream === undefined) return
     endUse(this.#given as AnyWritable)
@@ -111,7 +111,7 @@ export class StreamTarget implements Target {
   #destroy(reason: string): void {
     const stream = this.#stream
     if (stream === undefined || isShared(stream)) return
-    stream.destroy(new CopyError('COPY_ABORTED', `the copy into this stream was given up: ${reason}`))
+    stream.destroy(new CopyError('COPY_ABORTED', `the copy into this stream was aborted: ${reason}`))
   }
 
   #broken(what: string, cause?: unknown): CopyError {
@@ -144,7 +144,7 @@ export const isWebWritable = (stream: unknown): stream is WritableStream => {
 /** Destroys a stream that was never written to, because the copy ended before. */
 export const destroyUnwritten = (stream: AnyWritable): void => {
   if (isShared(stream)) return
-  const reason = new CopyError('COPY_ABORTED', 'the copy into this stream was given up before it began')
+  const reason = new CopyError('COPY_ABORTED', 'the copy into this stream was aborted before it began')
   if (isNodeWritable(stream)) {
     const { destroyed, destroy, once } = stream as Writable
     if (destroyed) return

@@ -51,7 +51,7 @@ const COMMANDS: Shapes<ReceiverCommand> = {
   commit: {},
   diagnose: {},
   abort: { reason: isText, deadlineMs: isMs },
-  end: { deadlineMs: isMs },
+  close: { deadlineMs: isMs },
 }
 
 const REPORTS: Shapes<ReceiverReport> = {

@@ -37,7 +37,7 @@ export type ReceiverCommand =
   /** Abort: let writes in flight finish, then realign the connection or close it, within the deadline. */
   | { readonly type: 'abort'; readonly reason: AbortReason; readonly deadlineMs: number }
   /** Close the connection and return: no further command comes. */
-  | { readonly type: 'end'; readonly deadlineMs: number }
+  | { readonly type: 'close'; readonly deadlineMs: number }
 
 /** What a receiver reports when its data is complete, before it commits. */
 export interface Completion {

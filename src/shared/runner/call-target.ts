@@ -60,7 +60,7 @@ export class CallTarget implements Target {
     return settlesWithin(this.#calling, deadlineMs)
   }
 
-  async end(): Promise<void> {}
+  async close(): Promise<void> {}
 
   async #deliver(slice: Slice, sent: (error?: unknown) => void): Promise<void> {
     try {

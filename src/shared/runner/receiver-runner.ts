@@ -20,7 +20,7 @@ export type Report =
  * moment.
  */
 export class ReceiverRunner {
-  /** Settles after the command `end`. */
+  /** Settles after the command `close`. */
   readonly over: Promise<void>
   readonly #makeTarget: () => Target | Promise<Target>
   readonly #makeReader: (sequence: number) => SliceReader
@@ -30,7 +30,7 @@ export class ReceiverRunner {
   #drain: Drain | undefined
   #attempt = new Attempt()
   #slow: ProgressMonitor | undefined
-  #end!: () => void
+  #close!: () => void
 
   /**
    * @param makeTarget called at the first begin, and again at the next begin after it failed
@@ -45,7 +45,7 @@ export class ReceiverRunner {
     this.#makeReader = makeReader
     this.#report = report
     this.over = new Promise((resolve) => {
-      this.#end = resolve
+      this.#close = resolve
     })
   }
 
@@ -53,13 +53,13 @@ export class ReceiverRunner {
   handle(command: ReceiverCommand): void {
     if (command.type === 'begin') this.#attempt = new Attempt()
     const attempt = this.#attempt
-    this.#obey(command, attempt).catch((cause: unknown) => {
+    this.#execute(command, attempt).catch((cause: unknown) => {
       // after an abort, the steps under way end with errors that bring no news
       if (!attempt.aborted) this.#report({ type: 'fault', cause, resumable: false })
     })
   }
 
-  async #obey(command: ReceiverCommand, attempt: Attempt): Promise<void> {
+  async #execute(command: ReceiverCommand, attempt: Attempt): Promise<void> {
     switch (command.type) {
       case 'begin':
         return this.#begin(command, attempt)
@@ -71,11 +71,11 @@ export class ReceiverRunner {
         return this.#diagnose(attempt)
       case 'abort':
         return this.#abort(command.reason, command.deadlineMs, attempt)
-      case 'end':
+      case 'close':
         // a thread that ends while it loads modules leaves their files open in the process for good
         await this.#making?.catch(() => undefined)
-        await this.#target?.end(command.deadlineMs)
-        return this.#end()
+        await this.#target?.close(command.deadlineMs)
+        return this.#close()
       default:
         throw new TypeError(`unknown command ${JSON.stringify(command satisfies never)}`)
     }

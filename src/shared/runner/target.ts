@@ -6,7 +6,7 @@ import type { RingSlice } from '../ring/slice-reader.js'
 /**
  * Where a receiver's slices go, in the receiver's own thread. A target knows neither the ring nor the protocol with main;
  * ReceiverRunner does. Except for `send`, methods are called one at a time, in this order: open, send…, complete, commit;
- * abort at any moment; open again for a further pass; end once.
+ * abort at any moment; open again for a further pass; close once.
  */
 export interface Target {
   /** The step of an `open` under way, `connect` or `start`; for reports of a slow target. */
@@ -29,15 +29,15 @@ export interface Target {
   /** Makes the data visible. */
   commit(): Promise<void>
   /**
-   * Gives up the pass. Resolves when no slice can be read any more.
+   * Aborts the pass. Resolves when no slice can be read any more.
    * @returns whether the connection is aligned: it can be used again
    */
   abort(reason: string, deadlineMs: number): Promise<boolean>
   /** Releases everything. */
-  end(deadlineMs: number): Promise<void>
+  close(deadlineMs: number): Promise<void>
   /**
    * At any time: asks what a slow target waits for. `gone` when the target has nothing to wait for any more and fails on
-   * its own. Settles soon after `abort` or `end`.
+   * its own. Settles soon after `abort` or `close`.
    */
   diagnose?(): Promise<WaitDiagnosis | 'gone' | undefined>
 }

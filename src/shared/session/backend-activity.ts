@@ -64,7 +64,7 @@ const ask = async (
     return row
   } finally {
     endWatch()
-    await session.end(END_MS)
+    await session.close(END_MS)
   }
 }
 

@@ -175,7 +175,7 @@ export class CopyInTransaction {
 
   async close(deadlineMs: number): Promise<void> {
     this.#options.stop.abort()
-    await this.#session.end(deadlineMs)
+    await this.#session.close(deadlineMs)
   }
 
   /** @returns whether that worked */

@@ -24,7 +24,7 @@ export interface CopyInSession extends StatementRunner {
   destroy(): void
   /** Closes the socket at once; `why` is the reason in the error of what is under way. */
   lose(why: string): void
-  end(deadlineMs: number): Promise<void>
+  close(deadlineMs: number): Promise<void>
 }
 
 /** The SQL of a COPY IN, and the time that its steps may take. */

@@ -196,7 +196,7 @@ export class Session implements CopyInSession {
   }
 
   /** Ends the session and waits until the socket is closed. Past the deadline the socket is destroyed. */
-  async end(deadlineMs: number): Promise<void> {
+  async close(deadlineMs: number): Promise<void> {
     const timer = setTimeout(() => this.destroy(), deadlineMs)
     // pg's own end() never settles on a connection that ended before
     this.#client.end().catch((error: Error) => {

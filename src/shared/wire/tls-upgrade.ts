@@ -21,7 +21,7 @@ export const refusalOf = (answer: Buffer, { asked }: TlsPolicy): CopyError | und
   if (answer.length === 1 && answer[0] === 0x53) return undefined
   const why =
     answer[0] === 0x45
-      ? 'the server answered the request for TLS with an error, which nobody vouches for'
+      ? 'the server answered the request for TLS with an error; before TLS nothing proves who sent it'
       : answer.length > 1
         ? `the server sent ${answer.length} bytes where one answers the request for TLS: somebody may sit between`
         : answer[0] === 0x4e

@@ -24,5 +24,5 @@ export class NullTarget implements Target {
     return true
   }
 
-  async end(): Promise<void> {}
+  async close(): Promise<void> {}
 }

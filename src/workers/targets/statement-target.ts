@@ -91,7 +91,7 @@ export class StatementTarget implements Target {
     return (await this.#transaction?.abort(reason, deadlineMs)) ?? true
   }
 
-  async end(deadlineMs: number): Promise<void> {
+  async close(deadlineMs: number): Promise<void> {
     this.#stop.abort()
     await this.#transaction?.close(deadlineMs)
   }

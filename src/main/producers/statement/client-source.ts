@@ -53,6 +53,6 @@ export class ClientSource implements Source {
   }
 
   async close(deadlineMs: number): Promise<void> {
-    await this.#session?.end(deadlineMs)
+    await this.#session?.close(deadlineMs)
   }
 }

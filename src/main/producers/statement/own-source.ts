@@ -110,7 +110,7 @@ export class OwnSource implements Source {
 
   async close(deadlineMs: number): Promise<void> {
     this.#stop.abort()
-    await this.#session?.end(deadlineMs)
+    await this.#session?.close(deadlineMs)
   }
 
   async diagnose(): Promise<WaitDiagnosis | 'gone' | undefined> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ServerAccess } from '../../../../src/main/access/server-access.js'
-import { Commit, type CommitEnd } from '../../../../src/main/commit/commit.js'
+import { Commit, type CommitResult } from '../../../../src/main/commit/commit.js'
 import { CopyError } from '../../../../src/shared/errors/errors.js'
 
 const DEADLINES = { connect: 1000, resolve: 10_000 }
@@ -17,13 +17,13 @@ const failed = async (
   fault: CopyError,
   server?: ServerAccess,
   completion: object = { transactionId: '42', server: IDENTITY },
-): Promise<CommitEnd> => {
-  const ends: CommitEnd[] = []
+): Promise<CommitResult> => {
+  const ends: CommitResult[] = []
   const commit = new Commit({ commits: true, ...completion }, server, DEADLINES, (end) => ends.push(end))
   commit.failed(fault)
   await commit.over
   assert.equal(ends.length, 1)
-  return ends[0] as CommitEnd
+  return ends[0] as CommitResult
 }
 
 /** A server that gives these answers to pg_xact_status, after so many connections that fail. */
@@ -38,7 +38,7 @@ const serverOf = (answers: string[], failures = 0) => {
         server: 'db1:5432',
         query: async (sql) => [sql.includes('pg_xact_status') ? [answers.shift() ?? null] : IDENTITY_ROW],
         destroy: () => undefined,
-        end: async () => {
+        close: async () => {
           counts.ended += 1
         },
       }

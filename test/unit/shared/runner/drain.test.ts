@@ -41,7 +41,7 @@ const drainOf = ({ maxInFlight = 2, early = false } = {}) => {
     complete: () => Promise.resolve({ commits: false }),
     commit: () => Promise.resolve(),
     abort: () => Promise.resolve(true),
-    end: () => Promise.resolve(),
+    close: () => Promise.resolve(),
   }
   const stream = new ProducerStream(parts, 1, () => undefined)
   const rows = (...names: string[]): Promise<void> =>

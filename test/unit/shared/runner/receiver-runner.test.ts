@@ -25,7 +25,7 @@ test('a runner that is ended while its target is being made is over when the tar
   })
   runner.handle({ type: 'begin', pass: 1, sequence: 0, stallMs: 0, slowMs: 0 })
   runner.handle({ type: 'abort', reason: 'the copy was aborted', deadlineMs: 100 })
-  runner.handle({ type: 'end', deadlineMs: 100 })
+  runner.handle({ type: 'close', deadlineMs: 100 })
   await turn()
   assert.equal(over, false, 'a thread that ends now would leave the files open that it loads')
   made({

@@ -260,6 +260,9 @@ story(
       await fleet.assertEqual('t')
       // the client of the copy was removed from the pool; the one that asked is of use
       assert.deepEqual([pool.totalCount, pool.idleCount], [1, 1])
+      const client = await pool.connect()
+      // closed before the proxy, which it goes by
+      client.release(true)
     } finally {
       await proxy.close()
     }

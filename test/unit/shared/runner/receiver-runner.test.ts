@@ -29,7 +29,7 @@ test('a runner that is ended while its target is being made is over when the tar
   await turn()
   assert.equal(over, false, 'a thread that ends now would leave the files open that it loads')
   made({
-    end: async () => {
+    close: async () => {
       ended = true
     },
   } as unknown as Target)

@@ -31,7 +31,7 @@ const said = (end: CheckReport['source']): string[] =>
   end?.findings.map(({ severity, code, message }) => `${severity} ${code}: ${message}`) ?? []
 
 story(
-  'all targets that cannot be reached are told, not only the first, and the others are checked',
+  'all targets that cannot be reached are reported, not only the first, and the others are checked',
   async () => {
     const report = await check([
       { ...target.connection, port: 1 },
@@ -73,7 +73,7 @@ story(
   },
 )
 
-story('a server that is silent is given up at the deadline, before and after it let us in', async () => {
+story('a silent server ends the check at the deadline, before and after the login', async () => {
   const silent = await silentServer()
   const { port } = silent
   const proxy = await relay(target, keepBackFrom(({ type }) => type === 'T').treat)
@@ -106,7 +106,7 @@ story('somebody who holds a lock on the catalog does not hold the check for ever
   }
 })
 
-story('an aborted check rejects with the reason and lets go of its connections', async () => {
+story('an aborted check rejects with the reason and closes its connections', async () => {
   const reason = new Error('enough')
   await assert.rejects(check([target.connection], { signal: AbortSignal.abort(reason) }), reason)
 })
@@ -227,7 +227,7 @@ story(
   },
 )
 
-story('a pooler in session mode is fine; one with no second connection cannot be told', async () => {
+story('a pooler in session mode is allowed; without a second connection the mode is unknown', async () => {
   const report = await found('session', 2)
   assert.deepEqual(said(report.targets[0]), [
     'note pooler: the connection goes through a pooler in session mode',

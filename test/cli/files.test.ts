@@ -115,7 +115,7 @@ story('a file that is cut, or is no gzip, loads nothing and is named', async () 
   assert.deepEqual(await fleet.targets[0]?.query('SELECT id FROM events'), [{ id: -1 }])
 })
 
-story('a copy that fails leaves no file behind, and the one that was there before stays', async () => {
+story('a copy that fails leaves no new file, and an older file of the same name stays', async () => {
   await mkdir(at('kept'))
   const path = join(at('kept'), 'events.copy')
   await writeFile(path, 'as it was')

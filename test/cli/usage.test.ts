@@ -49,7 +49,7 @@ const TYPOS: readonly (readonly [typo: string, flag: string])[] = [
   ['--quite', '--quiet'],
 ]
 
-test('a typo in each flag is refused with the flag that was meant, also with its value behind =', async () => {
+test('a typo in each flag is refused with the flag that was meant, also with its value after =', async () => {
   const refuse = ([typo, flag]: readonly [string, string]): Promise<void> =>
     assertRefused(
       ['copy', typo, 'x'],

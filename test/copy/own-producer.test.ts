@@ -20,7 +20,7 @@ const FAILING: Record<string, () => Promise<never>> = {
   },
 }
 
-/** A source that a user wrote: one row, then nothing until it is stopped, unless it ends by itself. */
+/** A source that a user wrote: one row, then nothing until it is stopped, unless it ends on its own. */
 class OwnProducer implements Producer {
   readonly name = 'own'
   readonly canRepeat = false

@@ -97,8 +97,8 @@ const WAYS: Readonly<Record<string, (make: (parts: Parts) => ConnectionInput) =>
     return shown
   },
   'a wrong password': (make) => both(make, (server) => at(server, { password: `${CANARY}!` })),
-  'a port that nobody listens on': (make) => both(make, (server) => at(server, { port: 1 })),
-  'a name that nobody has': (make) => both(make, (server) => at(server, { host: 'nobody.invalid' })),
+  'a port without a listener': (make) => both(make, (server) => at(server, { port: 1 })),
+  'a host name that does not exist': (make) => both(make, (server) => at(server, { host: 'nobody.invalid' })),
   'no TLS where it is asked for': (make) => both(make, () => at(target, { words: { sslmode: 'require' } })),
   'a certificate of somebody else': (make) =>
     both(make, () =>
@@ -222,7 +222,7 @@ for (const [form, make] of Object.entries(FORMS)) {
   })
 }
 
-story('secrets: no server was told a password by a statement or a name', async () => {
+story('secrets: no server got a password in a statement or a name', async () => {
   for (const [i, server] of fleet.all.entries())
     assertSecret(
       [CANARY],

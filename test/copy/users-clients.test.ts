@@ -226,7 +226,7 @@ story(
   },
 )
 
-story('a copy that is given up while a client waits for a lock gives the client back', async () => {
+story('a copy that is aborted while a client waits for a lock releases the client', async () => {
   const locker = await clientOf(target, 'BEGIN')
   await locker.query('LOCK TABLE t')
   for (const before of [[], ['INSERT INTO t VALUES (1)']]) {

@@ -34,7 +34,7 @@ const ca = certificatePath('ca.crt')
 const stranger = certificatePath('server.crt')
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 
-/** A keyword string for a server, with words of TLS behind it. */
+/** A keyword string for a server, followed by TLS parameters. */
 const reach = ({ connection }: Server, words: string): string =>
   `host=127.0.0.1 port=${connection.port} user=postgres dbname=postgres password=${password} ${words}`
 
@@ -419,7 +419,7 @@ story('a Unix socket is never encrypted, whatever sslmode says', async () => {
     )
 })
 
-story('sslrootcert=system takes the authorities that node was told of, and checks the name', async () => {
+story('sslrootcert=system takes the authorities that Node trusts, and checks the name', async () => {
   const { port } = source.connection
   const command = fileURLToPath(new URL('../../src/cli/copyman.js', import.meta.url))
   for (const [host, extra, status, text] of [
@@ -472,7 +472,7 @@ story(
   },
 )
 
-/** A source that is given up in its middle: what its server is asked then. */
+/** A source that is aborted in mid-copy: the requests that its server then gets. */
 const giveUp = async (connection: ConnectionInput): Promise<void> => {
   const boom = () => {
     throw new Error('boom')

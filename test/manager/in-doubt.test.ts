@@ -105,7 +105,7 @@ for (const [how, losing] of Object.entries(LOST)) {
   }
 }
 
-/** The moment after COMMIT was sent to the first target, whose backend is stopped; the second may have been told as well. */
+/** The moment after COMMIT was sent to the first target, whose backend is stopped; the second may have got it as well. */
 const atCommit = async (
   onFault: 'abort' | 'isolate',
   options: CopyManagerOptions,

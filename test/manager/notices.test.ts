@@ -32,7 +32,7 @@ const assertOfEveryRow = (notices: readonly Notice[]): void => {
 }
 
 story(
-  'a notice for every row, from the source and from both targets, deadlocks nobody and keeps its order',
+  'a notice for every row, from the source and from both targets, causes no deadlock and keeps its order',
   async () => {
     for (const target of fleet.targets)
       await target.query('CREATE TRIGGER tell BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION tell_row()')

@@ -133,7 +133,7 @@ for (const how of ['fast', 'immediate'] as const) {
         await lost.stop(how)
       })
       const restarting = (async () => {
-        // the second retry found nobody to connect to
+        // the second retry found no server to connect to
         await until(() => (manager.outcomes[0]?.retries ?? 0) >= 2, 'it is retried while the server is down')
         await lost.start()
       })()
@@ -252,7 +252,7 @@ story('row 12: what a server refuses (23505) is not retried, also beside a fault
   }
 })
 
-story('row 23: onFault is told only of what is not retried', async () => {
+story('row 23: onFault gets only the faults that are not retried', async () => {
   const manager = managing(terminating(second), {
     before: [`INSERT INTO t VALUES (${ROWS}, 'in the way')`],
   })
@@ -274,7 +274,7 @@ story('row 23: onFault is told only of what is not retried', async () => {
 })
 
 story(
-  "row 23: of two faults at once onFault is told of the one that is not retried; under 'abort' neither is",
+  "row 23: of two faults at once onFault gets the one that is not retried; under 'abort' neither is retried",
   async (s) => {
     for (const isAbort of [true, false]) {
       const receivers = [intoTable(lost, 't'), intoTable(second, 'missing'), intoTable(third, 't')]

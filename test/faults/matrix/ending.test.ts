@@ -38,7 +38,7 @@ const watchAlignment = async (): Promise<() => Promise<void>> => {
   }
 }
 
-/** A copy into all targets and one receiver more; when it is over, nobody holds anything. Gives what it threw. */
+/** A copy into all targets and one receiver more; when it is over, nothing is held any more. @returns what it threw */
 const ending = async (
   play: (manager: CopyManager) => Promise<unknown>,
   more: { readonly options?: CopyManagerOptions; readonly receivers?: readonly Receiver[] } = {},

@@ -150,7 +150,7 @@ test('those hold up others whose slot the writer asked for in vain while another
   assert.deepEqual(gate.holdingUp, [], 'nobody else is left')
 })
 
-test('nobody holds up others while the caller does not take', () => {
+test('no receiver holds up others while the caller does not take', () => {
   const { gate, set } = gateOf(0, SLOTS - 1)
   gate.take(0)
   gate.isFree(SLOTS)

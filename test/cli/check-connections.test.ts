@@ -95,7 +95,7 @@ story('a silent server ends the check at the deadline, before and after the logi
   }
 })
 
-story('somebody who holds a lock on the catalog does not hold the check for ever', async () => {
+story('a lock on the catalog holds the check only until its deadline', async () => {
   const holder = await target.client()
   try {
     await holder.query('BEGIN; LOCK TABLE pg_catalog.pg_attribute IN ACCESS EXCLUSIVE MODE')
@@ -140,7 +140,7 @@ story(
   },
 )
 
-story('free connections: the nearest of three limits, and none that is left', async () => {
+story('free connections: the limit with the fewest left counts, also when none is left', async () => {
   await target.query('CREATE ROLE few LOGIN CONNECTION LIMIT 1')
   await target.query('GRANT ALL ON events TO few')
   const report = await check([{ ...target.connection, user: 'few' }])
@@ -177,7 +177,7 @@ story('a role whose transactions are read-only cannot load', async () => {
   )
 })
 
-story('databases of other encodings: what has no place there', async () => {
+story('databases of other encodings: characters that they cannot hold', async () => {
   await target.query(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'`)
   await target.query(`CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'`)
   for (const database of ['latin', 'ascii']) {
@@ -237,7 +237,7 @@ story('a pooler in session mode is allowed; without a second connection the mode
   assert.equal(report.targets[0]?.ok && small.targets[0]?.ok, true)
 })
 
-story('what a standby, an old server and a full one mean', async () => {
+story('the findings of a standby, an old server and a server without free connections', async () => {
   const { source: end } = await check([target.connection])
   const server = end?.server as ServerFacts
   const codes = (facts: Partial<ServerFacts>): string[] =>

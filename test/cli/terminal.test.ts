@@ -30,7 +30,7 @@ const onTerminal = async (
 ): Promise<string> => {
   const quoted = [process.execPath, COPYMAN, ...args].map((arg) => `'${arg.replaceAll("'", `'\\''`)}'`)
   const command = `stty cols ${columns} rows 24; exec ${quoted.join(' ')}`
-  // a CI's word that its terminals know no colours is not true of this one
+  // a CI may say that its terminals have no colours; this one has
   const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...rest } = process.env
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     env: { ...rest, TERM: 'xterm-256color', ...env },

@@ -74,7 +74,7 @@ for (const [moment, { is, phases }] of Object.entries(MOMENTS)) {
       const script: Script = (got, byItself) => (is(got) ? [bytes] : byItself())
       return runScripted({ pool, target: { script } }, (outcome) => {
         const fault = faultedAlone(outcome)
-        // what became of a COMMIT the server itself is asked: it was lost
+        // the server itself is asked for the outcome of the COMMIT: it was lost
         assert.equal(fault.code, moment === 'COMMIT' ? 'COPY_CONNECTION_LOST' : GIVES, fault.message)
         assert.match(fault.message, says)
         assert.ok(phases.includes(fault.phase as CopyPhase), `${fault.phase}, not ${phases}`)

@@ -18,7 +18,7 @@ import { startFleet } from '../support/fleet.js'
 import { assertSecret, listenToOutput, processList, show } from '../support/secrecy.js'
 import { story } from '../support/story.js'
 
-// the characters make every place that escapes or cuts show itself
+// these characters reveal every place that escapes or cuts the password
 const CANARY = "canary-7Q'x p%4/ä"
 const fleet = await startFleet(1, {
   password: CANARY,
@@ -75,7 +75,7 @@ const RECEIVERS = new URL('../fixtures/receivers.js', import.meta.url)
 const OUT = 'COPY t TO STDOUT'
 const IN = 'COPY t FROM STDIN'
 
-/** What may come of a connection: each gives what a caller gets in hand. */
+/** Ways in which a connection can end; each returns what the caller gets. */
 const WAYS: Readonly<Record<string, (make: (parts: Parts) => ConnectionInput) => Promise<unknown[]>>> = {
   'a copy that ends well': async (make) => {
     await target.query('TRUNCATE t')
@@ -231,7 +231,7 @@ story('secrets: no server got a password in a statement or a name', async () => 
     )
 })
 
-story('secrets: a string that cannot be read shows nothing of itself', async () => {
+story('secrets: nothing of a malformed string is shown', async () => {
   const secret = 'canary7'
   const strings = [
     `postgres://ann:${secret}@host:port/db`,

@@ -122,7 +122,7 @@ story("the caller's settings win over the pinned ones, and an end's own over tho
   })
 })
 
-story('what stands between may report another version than the server has', async () => {
+story('a pooler may report another version than the server has', async () => {
   const other = (bytes: Buffer): Buffer =>
     Buffer.from(bytes.toString('latin1').replace(/server_version\0\d/, 'server_version\0' + '0'), 'latin1')
   const proxy = await relay(target, ({ bytes }) => ({ do: 'replace', bytes: other(bytes) }))

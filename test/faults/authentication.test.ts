@@ -114,7 +114,7 @@ story('a password that is missing is named', async () => {
 })
 
 story(
-  'SCRAM is bound to the certificate: somebody between with a certificate of their own is found out',
+  'SCRAM is bound to the certificate: a man in the middle with another certificate is detected',
   async () => {
     const relay = await startTlsRelay(source, () => 'named')
     after(() => relay.close())

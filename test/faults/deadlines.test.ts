@@ -30,7 +30,7 @@ import {
 import { cutInsteadOf } from '../support/treatments.js'
 
 const ROWS = 1000
-// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
+// no such standby ever answers: a backend waits for it in COMMIT until it is terminated, and has committed then
 const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
 const [first, second] = fleet.targets as [Server, Server]
 /** Enough for a COPY that begins or completes, on a machine that is busy with other tests. */

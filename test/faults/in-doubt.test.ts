@@ -39,7 +39,7 @@ import {
 } from '../support/story.js'
 
 const ROWS = 5000
-// no such standby ever answers: who asks for it waits in COMMIT until that is ended, and is committed then
+// no such standby ever answers: a backend waits for it in COMMIT until the wait is ended, and has committed then
 const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
 const [first, second, third] = fleet.targets as [Server, Server, Server]
 

@@ -28,7 +28,7 @@ const makeManager = (options: CopyManagerOptions = {}): CopyManager =>
   )
 
 /**
- * Gives a copy up in mid-copy, in the caller's way. Both ends must have come back to a message boundary by themselves:
+ * Aborts a copy in mid-copy, in the way that the test gives. Both ends must return to a message boundary on their own:
  * the servers' logs show a CopyFail and a cancelled statement, not connections that broke.
  */
 const givingUp = async (giveUp: (manager: CopyManager) => Promise<void>): Promise<void> => {

@@ -150,7 +150,7 @@ story(
 )
 
 story(
-  'row 21: in a loop of the caller’s own the slow one lets go before the caller has decided, and goes on only from the start',
+  'row 21: in the caller’s own loop the slow target releases everything before the caller has decided, and can only start again',
   async () => {
     await withSlowLine(CRAWL, async (receivers, line) => {
       const manager = managing(receivers, drop(1))
@@ -301,7 +301,7 @@ const MANY = Array.from({ length: 64 }, (_, i) => [`${i}\t${'x'.repeat(900)}\n`]
 const HASH = createHash('md5').update(MANY.flat().join('')).digest('hex')
 
 story(
-  'row 21: a function that does not settle is left to itself, and one that was lent its slot is waited for',
+  'row 21: the copy goes on without a function that does not settle, and waits for one that was lent its slot',
   async () => {
     let settle: () => void = () => undefined
     let calls = 0

@@ -59,7 +59,7 @@ story(
 )
 
 story(
-  'a target that stalled is taken back from the start, though all others are complete before it has let go',
+  'a target that stalled is taken back from the start, though all others are complete before it has released its slots',
   async () => {
     const holder = await lost.client()
     const going: Promise<unknown>[] = []

@@ -20,7 +20,7 @@ import {
   until,
 } from '../../support/story.js'
 
-// no such standby ever answers: who asks for it waits in COMMIT
+// no such standby ever answers: a backend waits for it in COMMIT
 const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' } })
 const { source, targets } = fleet
 const RING = { slots: 4, slotBytes: 32 * 1024 }

@@ -206,7 +206,7 @@ const row17: Row = {
       expected: { state: 'committed' },
     },
     {
-      what: 'the server has never heard of it',
+      what: 'COMMIT never reached the server',
       heals: true,
       stage: atCommit(() => ({ do: 'cut', at: 0, how: 'reset' })),
       expected: { code: 'COPY_CONNECTION_LOST', phase: 'commit' },

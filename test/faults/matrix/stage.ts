@@ -25,7 +25,7 @@ export interface Cast {
   readonly faulted: number
 }
 
-/** In every connection of the matrix, and in nothing that anybody is shown. */
+/** A text in every connection of the matrix, which no output may show. */
 export const CANARY = 'canary-3f9c-tweet'
 
 /** Far less than a table: a copy whose loop stands still is in its middle. */

@@ -132,7 +132,7 @@ test('a receiver is idle when it has released all that is published', () => {
   assert.equal(gateOf().gate.anyIdle(0), false)
 })
 
-test('those hold up others whose slot the writer asked for in vain while another has taken all there is', () => {
+test('a receiver holds up others while the writer waits for its slot and another receiver has taken everything', () => {
   const { gate, set } = gateOf(0, 1, 2)
   assert.deepEqual(gate.holdingUp, [], 'nobody asked')
   gate.isFree(SLOTS)

@@ -49,7 +49,7 @@ const silentWebStream = (): Silent => {
   return { source: source as AsyncIterable<string>, isLeft: () => cancelled && !source.locked }
 }
 
-/** Waits for its user, not for ever: return() can be heard between two rows only. */
+/** Waits for its user, not for ever: return() takes effect only between two rows. */
 const slowGenerator = (): Silent => {
   let isLeft = false
   const source = async function* () {
@@ -96,7 +96,7 @@ const SOURCES = {
   'a silent Readable of rows': silentRows,
 }
 
-/** Ways to give a copy up. Each returns when the copy is over. */
+/** Ways to abort a copy. Each returns when the copy is over. */
 const WAYS: Record<string, (source: IteratorSource) => Promise<void>> = {
   async 'by its signal'(source) {
     const controller = new AbortController()

@@ -93,7 +93,7 @@ test('an error of the server after an early abort goes to pg', () => {
   assert.equal(others(copy), expected(cancelled))
 })
 
-test('giving up a copy that is over changes nothing', () => {
+test('aborting a copy that is over changes nothing', () => {
   const copy = new RingCopy({ slots: 2, slotBytes: 64 })
   copy.land(Buffer.concat([copyOutResponse(), completed]))
   giveUp(copy)

@@ -1,5 +1,5 @@
 // Bundles all that a worker thread loads, pg included, into dist/src/workers/bundle: a thread that loads one file instead of
-// 75 starts in half the time. versions.json beside the bundle lists pg and its dependencies with their versions:
+// each module starts in half the time. versions.json beside the bundle lists pg and its dependencies with their versions:
 // src/main/links/worker-entry.ts uses the bundle only if the same versions are installed.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -12,11 +12,11 @@ export interface ReceiverTask {
   readonly port: MessagePort
   readonly ticket: RingTicket
   readonly plan: ReceiverPlan
-  /** One cell that a timer of the thread counts up: main sees by it that the thread is not blocked. */
+  /** The heartbeat: a timer of the thread counts this cell up, so that main sees that the thread is not blocked. */
   readonly beat: Int32Array
 }
 
-/** The worker's entry, called by the pool. Resolves when main has sent `end` and all resources are released. */
+/** The worker's entry, called by the pool. Resolves when main has sent `close` and all resources are released. */
 export default async function receiverWorker({ port, ticket, plan, beat }: ReceiverTask): Promise<void> {
   const post = (report: ReceiverReport): void => port.postMessage(report)
   const report = (report: Report): void => {

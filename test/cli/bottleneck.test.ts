@@ -66,7 +66,7 @@ story('a target whose server is slow holds the others back: its server', async (
   }
 })
 
-story('a target behind a slow line holds the others back: its network', async () => {
+story('a target on a slow line holds the others back: the obstacle is its network', async () => {
   await using line = await relay(fleet.targets[0] as Server, {
     async *toServer(incoming, line) {
       for await (const bytes of incoming) {
@@ -135,7 +135,7 @@ story('the obstacle of a target is the most frequent of its last three answers',
   assert.equal(after(['Lock', 'relation'], ['Lock', 'relation']), 'lock')
 })
 
-story('rates are those of the last seconds, and begin anew with a pass', () => {
+story('rates are those of the last seconds, and begin at 0 in each pass', () => {
   const rates = new Rates()
   const at = (now: number, bytes: number): number =>
     rates.of('a', { bytes, messages: 0, share: 0 }, now).bytes

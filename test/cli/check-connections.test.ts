@@ -31,7 +31,7 @@ const said = (end: CheckReport['source']): string[] =>
   end?.findings.map(({ severity, code, message }) => `${severity} ${code}: ${message}`) ?? []
 
 story(
-  'all targets that cannot be reached are told, not only the first, and the others are checked',
+  'all targets that cannot be reached are reported, not only the first, and the others are checked',
   async () => {
     const report = await check([
       { ...target.connection, port: 1 },
@@ -73,7 +73,7 @@ story(
   },
 )
 
-story('a server that is silent is given up at the deadline, before and after it let us in', async () => {
+story('a silent server ends the check at the deadline, before and after the login', async () => {
   const silent = await silentServer()
   const { port } = silent
   const proxy = await relay(target, keepBackFrom(({ type }) => type === 'T').treat)
@@ -95,7 +95,7 @@ story('a server that is silent is given up at the deadline, before and after it 
   }
 })
 
-story('somebody who holds a lock on the catalog does not hold the check for ever', async () => {
+story('a lock on the catalog holds the check only until its deadline', async () => {
   const holder = await target.client()
   try {
     await holder.query('BEGIN; LOCK TABLE pg_catalog.pg_attribute IN ACCESS EXCLUSIVE MODE')
@@ -106,7 +106,7 @@ story('somebody who holds a lock on the catalog does not hold the check for ever
   }
 })
 
-story('an aborted check rejects with the reason and lets go of its connections', async () => {
+story('an aborted check rejects with the reason and closes its connections', async () => {
   const reason = new Error('enough')
   await assert.rejects(check([target.connection], { signal: AbortSignal.abort(reason) }), reason)
 })
@@ -140,7 +140,7 @@ story(
   },
 )
 
-story('free connections: the nearest of three limits, and none that is left', async () => {
+story('free connections: the limit with the fewest left counts, also when none is left', async () => {
   await target.query('CREATE ROLE few LOGIN CONNECTION LIMIT 1')
   await target.query('GRANT ALL ON events TO few')
   const report = await check([{ ...target.connection, user: 'few' }])
@@ -177,7 +177,7 @@ story('a role whose transactions are read-only cannot load', async () => {
   )
 })
 
-story('databases of other encodings: what has no place there', async () => {
+story('databases of other encodings: characters that they cannot hold', async () => {
   await target.query(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'`)
   await target.query(`CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'`)
   for (const database of ['latin', 'ascii']) {
@@ -227,7 +227,7 @@ story(
   },
 )
 
-story('a pooler in session mode is fine; one with no second connection cannot be told', async () => {
+story('a pooler in session mode is allowed; without a second connection the mode is unknown', async () => {
   const report = await found('session', 2)
   assert.deepEqual(said(report.targets[0]), [
     'note pooler: the connection goes through a pooler in session mode',
@@ -237,7 +237,7 @@ story('a pooler in session mode is fine; one with no second connection cannot be
   assert.equal(report.targets[0]?.ok && small.targets[0]?.ok, true)
 })
 
-story('what a standby, an old server and a full one mean', async () => {
+story('the findings of a standby, an old server and a server without free connections', async () => {
   const { source: end } = await check([target.connection])
   const server = end?.server as ServerFacts
   const codes = (facts: Partial<ServerFacts>): string[] =>

@@ -32,7 +32,7 @@ export const start = (args: readonly string[], options: StartOptions = {}): Chil
     env: quietEnv(options.env),
     cwd: options.cwd,
   })
-  // a command that does not read is not to be a fault of the test
+  // a command that does not read its input must not fail the test
   child.stdin.on('error', () => undefined)
   child.stdin.end(options.input)
   return child

@@ -39,7 +39,7 @@ story(
 )
 
 story(
-  'views, partitioned tables and queries are sources, and a table may be named behind the URL',
+  'views, partitioned tables and queries are sources, and a table may be named after the URL',
   async () => {
     const sources = [
       ['--table', 'seen'],
@@ -168,7 +168,7 @@ story('exit status 1 says that nothing is loaded: a source that fails, or --on-f
 })
 
 story(
-  'a server that is not there, a wrong password and a refused right are told in words, with status 1',
+  'a missing server, a wrong password and a missing privilege are reported in words, with status 1',
   async () => {
     const gone = await run([...EVENTS, '--to', 'postgres://127.0.0.1:1/app', '--no-check'])
     assert.equal(gone.status, 1)
@@ -318,7 +318,7 @@ story('the same server under another name is found by the check: exit status 2',
   assert.match(stderr, /this is the source/)
 })
 
-story('check tells what would fail at all targets, changes nothing, and has an exit status', async () => {
+story('check reports what would fail at all targets, changes nothing, and has an exit status', async () => {
   const args = ['check', '--from', from, '--table', 'events', ...BOTH, '--truncate']
   const well = await run(args)
   assert.equal(well.status, 0, well.stdout + well.stderr)

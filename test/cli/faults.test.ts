@@ -43,7 +43,7 @@ story(
 )
 
 story(
-  '--retry takes a target back whose backend was ended: exit status 0, and the summary tells of it',
+  '--retry loads a target again whose backend was ended: exit status 0, and the summary reports the retry',
   async () => {
     // it waits at its end, so that there is time to end it
     const child = start(copy(5, '--retry', '2', '--after', 'SELECT pg_sleep(0.5)'))
@@ -104,7 +104,7 @@ story(
   },
 )
 
-story('what makes no progress is told with what its server says of it', () => {
+story('an end without progress is reported, with what its server says about the backend', () => {
   const slow = { type: 'slow', phase: 'start', seconds: 12.3 } as const
   assert.equal(slownessText(slow), 'the COPY has not begun for 12 s')
   const backend = {

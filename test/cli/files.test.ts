@@ -89,7 +89,7 @@ story(
   },
 )
 
-story('an empty file and an empty table are nothing out of the ordinary', async () => {
+story('an empty file and an empty table are copied like any other', async () => {
   await writeFile(at('empty.copy'), '')
   const loaded = await run(['copy', '--file', at('empty.copy'), '--to', `${target}#events`, '--truncate'])
   assert.deepEqual({ status: loaded.status, stderr: loaded.stderr }, { status: 0, stderr: '' })
@@ -115,7 +115,7 @@ story('a file that is cut, or is no gzip, loads nothing and is named', async () 
   assert.deepEqual(await fleet.targets[0]?.query('SELECT id FROM events'), [{ id: -1 }])
 })
 
-story('a copy that fails leaves no file behind, and the one that was there before stays', async () => {
+story('a copy that fails leaves no new file, and an older file of the same name stays', async () => {
   await mkdir(at('kept'))
   const path = join(at('kept'), 'events.copy')
   await writeFile(path, 'as it was')
@@ -131,19 +131,16 @@ story('a copy that fails leaves no file behind, and the one that was there befor
   assert.equal(await readFile(path, 'utf8'), 'as it was')
 })
 
-story(
-  'a folder that is not there is the fault of that target alone; a special file is written as it stands',
-  async () => {
-    const missing = join(folder, 'no', 'such', 'events.copy')
-    const some = ['--to', `file:${missing}`, '--to', target, '--truncate']
-    const { status, stderr } = await run(['copy', '--from', from, '--table', 'events', ...some])
-    assert.equal(status, 3)
-    assert.match(stderr, /no\/such\/events\.copy: .*ENOENT/)
-    await fleet.assertEqual('events')
-    const special = await run(['copy', '--from', from, '--query', 'SELECT 1, 2', '--to', 'file:/dev/null'])
-    assert.deepEqual({ status: special.status, stderr: special.stderr }, { status: 0, stderr: '' })
-  },
-)
+story('a missing folder is a fault of that target only; a special file is written directly', async () => {
+  const missing = join(folder, 'no', 'such', 'events.copy')
+  const some = ['--to', `file:${missing}`, '--to', target, '--truncate']
+  const { status, stderr } = await run(['copy', '--from', from, '--table', 'events', ...some])
+  assert.equal(status, 3)
+  assert.match(stderr, /no\/such\/events\.copy: .*ENOENT/)
+  await fleet.assertEqual('events')
+  const special = await run(['copy', '--from', from, '--query', 'SELECT 1, 2', '--to', 'file:/dev/null'])
+  assert.deepEqual({ status: special.status, stderr: special.stderr }, { status: 0, stderr: '' })
+})
 
 story('file:- is standard output: then the summary is on stderr', async () => {
   const { status, stdout, stderr } = await runProcess([

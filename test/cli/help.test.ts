@@ -19,7 +19,7 @@ const program = async (name: string, script: string): Promise<void> => {
   await chmod(join(folder, name), 0o755)
 }
 await program('copyman', `exec '${process.execPath}' '${COPYMAN}' "$@"`)
-// the throw-away servers come without psql: what it would print, by other means
+// the throw-away servers come without psql: this prints what psql would print
 await program('psql', `exec copyman copy --from "$1" --table events --to file:- --quiet`)
 
 /** With the servers that are here. */

@@ -55,44 +55,47 @@ copyman: nothing is loaded
   })
 }
 
-story('row 26: twice ends it at once, nothing is loaded, and no half file stays', async () => {
-  // the first one waits for a statement that does not end
-  const stuck = ['--after', 'SELECT pg_sleep(600)', '--to', `file:${join(folder, 'slow.copy')}`]
-  const child = start([
-    'copy',
-    '--from',
-    fleet.source.url,
-    '--query',
-    'SELECT 1',
-    ...BOTH,
-    '--to-table',
-    'slow',
-    ...stuck,
-  ])
-  const end = ended(child)
-  for (;;) {
-    const [at] =
-      (await fleet.targets[1]?.query(`SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)'`)) ??
-      []
-    if (at !== undefined) break
-    assert.equal(child.exitCode, null, 'the command ended before it was stuck')
-    await sleep(20)
-  }
-  let told = false
-  child.stderr?.on('data', (chunk) => {
-    if (String(chunk).includes('SIGINT')) told = true
-  })
-  child.kill('SIGINT')
-  while (!told) await sleep(10)
-  child.kill('SIGINT')
-  const { status, stdout } = await end
-  assert.deepEqual({ status, stdout }, { status: 130, stdout: '' })
-  await fleet.everywhere(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'copyman'`,
-  )
-  await fleet.assertEmpty('slow')
-  assert.deepEqual(await readdir(folder), [])
-})
+story(
+  'row 26: a second signal ends the command at once; nothing is loaded, and no partial file stays',
+  async () => {
+    // the first one waits for a statement that does not end
+    const stuck = ['--after', 'SELECT pg_sleep(600)', '--to', `file:${join(folder, 'slow.copy')}`]
+    const child = start([
+      'copy',
+      '--from',
+      fleet.source.url,
+      '--query',
+      'SELECT 1',
+      ...BOTH,
+      '--to-table',
+      'slow',
+      ...stuck,
+    ])
+    const end = ended(child)
+    for (;;) {
+      const [at] =
+        (await fleet.targets[1]?.query(`SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)'`)) ??
+        []
+      if (at !== undefined) break
+      assert.equal(child.exitCode, null, 'the command ended before it was stuck')
+      await sleep(20)
+    }
+    let told = false
+    child.stderr?.on('data', (chunk) => {
+      if (String(chunk).includes('SIGINT')) told = true
+    })
+    child.kill('SIGINT')
+    while (!told) await sleep(10)
+    child.kill('SIGINT')
+    const { status, stdout } = await end
+    assert.deepEqual({ status, stdout }, { status: 130, stdout: '' })
+    await fleet.everywhere(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'copyman'`,
+    )
+    await fleet.assertEmpty('slow')
+    assert.deepEqual(await readdir(folder), [])
+  },
+)
 
 story('row 27: SIGKILL: nothing is loaded, and the next run goes through', async () => {
   const child = start([...COPY, ...BOTH])

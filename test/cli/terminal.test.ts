@@ -30,7 +30,7 @@ const onTerminal = async (
 ): Promise<string> => {
   const quoted = [process.execPath, COPYMAN, ...args].map((arg) => `'${arg.replaceAll("'", `'\\''`)}'`)
   const command = `stty cols ${columns} rows 24; exec ${quoted.join(' ')}`
-  // a CI's word that its terminals know no colours is not true of this one
+  // a CI may say that its terminals have no colours; this one has
   const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...rest } = process.env
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     env: { ...rest, TERM: 'xterm-256color', ...env },
@@ -113,7 +113,7 @@ story('without a terminal plain lines come now and then; FORCE_COLOR colours the
   assert.doesNotMatch(none.stdout, /\u001b/)
 })
 
-story('--json tells of the progress in lines of JSON, with who holds the others back', async () => {
+story('--json prints the progress as lines of JSON, with the target that holds the others back', async () => {
   const result = await run(copy(4, '--json'))
   assert.equal(result.status, 0, result.stderr)
   const progress = linesOf(result).filter(({ type }) => type === 'progress')
@@ -125,7 +125,7 @@ story('--json tells of the progress in lines of JSON, with who holds the others 
 })
 
 story(
-  'a reader that goes away, such as head, is no crash: the copy goes on, and the status tells of it',
+  'a reader that closes its pipe, e.g. head, is no crash: the copy goes on, and its exit status is 0',
   async () => {
     const child = start(copy(3, '--json'))
     child.stdout?.once('data', () => child.stdout?.destroy())

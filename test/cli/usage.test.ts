@@ -49,7 +49,7 @@ const TYPOS: readonly (readonly [typo: string, flag: string])[] = [
   ['--quite', '--quiet'],
 ]
 
-test('a typo in each flag is refused with the flag that was meant, also with its value behind =', async () => {
+test('a typo in each flag is refused with the flag that was meant, also with its value after =', async () => {
   const refuse = ([typo, flag]: readonly [string, string]): Promise<void> =>
     assertRefused(
       ['copy', typo, 'x'],
@@ -79,7 +79,7 @@ test('an unknown command is refused with the one that was meant', async () => {
   await assertRefused([...COPY, `${SECRET}@db2/app`], /copy takes options only/)
 })
 
-test('what is missing, given twice or does not go together is named', async () => {
+test('options that are missing, given twice or contradictory are named', async () => {
   await assertRefused(['copy', '--to', TO, '--table', 'events'], /--from is missing/)
   await assertRefused(['copy', '--from', FROM, '--table', 'events'], /--to is missing/)
   await assertRefused(['copy', '--from', FROM, '--to', TO], /give one of --table, --query and --file/)
@@ -99,7 +99,7 @@ test('what is missing, given twice or does not go together is named', async () =
   await assertRefused(['copy', '--from'], /: --from <url> needs a value/)
 })
 
-test('values that cannot be are named with what is legal', async () => {
+test('illegal values are named, with the legal ones', async () => {
   await assertRefused(
     [...COPY, '--format', 'xml'],
     /--format must be one of auto, text, csv, binary, not "xml"/,
@@ -117,7 +117,7 @@ test('values that cannot be are named with what is legal', async () => {
   await assertRefused(['copy', '--file', folder, '--to', `${TO}#t`], /--file: .* is a folder/)
 })
 
-test("names that cannot be a table's are refused", async () => {
+test('illegal table names are refused', async () => {
   const named = (name: string): string[] => ['copy', '--from', FROM, '--to', TO, '--table', name]
   await assertRefused(named('x'.repeat(64)), /--table: each part of a table name has 1 to 63 bytes/)
   await assertRefused(named(''), /--table: each part/)
@@ -127,7 +127,7 @@ test("names that cannot be a table's are refused", async () => {
   await assertRefused([...COPY, '--to', `${TO}2#${'y'.repeat(64)}`], /--to .*: each part/)
 })
 
-test('connections that cannot be are refused without a word of what they hold', async () => {
+test('illegal connections are refused, and nothing of them is quoted', async () => {
   const from = (url: string): string[] => ['copy', '--from', url, '--table', 'events', '--to', TO]
   await assertRefused(from(`nonsense ${SECRET}`), /--from is not a URL/)
   await assertRefused(

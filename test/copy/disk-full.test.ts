@@ -7,7 +7,7 @@ import { makeSmallDisk, unmountSmallDisks } from '../support/small-disk.js'
 import { assertRows, assertSame, failsWith, faultOf, fromTable, intoTable, story } from '../support/story.js'
 
 const fleet = await startFleet(3)
-// behind the servers' end: nothing is open on it then
+// after the end of the servers: nothing is open on it then
 after(unmountSmallDisks)
 const [full, second, third] = fleet.targets as [Server, Server, Server]
 const ROWS = 40_000

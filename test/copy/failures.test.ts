@@ -52,7 +52,7 @@ story('a target without the table ends the copy with its SQLSTATE, and no server
   assert.equal(error.sqlState, '42P01')
 })
 
-story('a row that a target refuses tells SQLSTATE, line and constraint across the thread', async () => {
+story('the fault of a refused row has SQLSTATE, line and constraint, also from a worker thread', async () => {
   const [first, second] = to()
   assert.ok(first && second)
   const error = await failing({
@@ -69,7 +69,7 @@ story('a row that a target refuses tells SQLSTATE, line and constraint across th
 })
 
 story(
-  "a target's log is told that another receiver or the producer failed, never with what words",
+  "a target's log says that another receiver or the producer failed, and never quotes that error",
   async () => {
     const [first, second] = to()
     const target = fleet.targets[0]
@@ -204,7 +204,7 @@ story('a deferred constraint that is violated is found before any COMMIT', async
 
 for (const place of ['before', 'after'] as const) {
   story(
-    `what a constraint's trigger says at the end is told, and nothing loaded, also where ${place} has a savepoint of the name copyman`,
+    `the error of a constraint trigger at the end is reported, and nothing is loaded, also where ${place} has a savepoint of the name copyman`,
     async () => {
       const [first, second] = to()
       const target = fleet.targets[1]

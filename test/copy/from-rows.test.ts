@@ -115,7 +115,7 @@ for (const format of ['text', 'csv'] as const) {
   })
 }
 
-story('instants far away arrive as they are', async () => {
+story('instants of distant years arrive unchanged', async () => {
   const instants = [
     '-000001-12-31T23:59:59.000Z',
     '0000-01-01T00:00:00.000Z',
@@ -166,7 +166,7 @@ const refused: [what: string, rows: Rows, options: FromRowsOptions, text: RegExp
     'a key more than the first row',
     [{ id: 1 }, { id: 2, what: 'x' }],
     {},
-    /row 2 has what, which the first row has not/,
+    /row 2 has what, which the first row does not have/,
   ],
   ['no row at all', [1 as never], {}, /row 1 is a number, not an array or an object/],
   [

@@ -31,7 +31,7 @@ const answering =
   (got, byItself) =>
     got.type === 'E' ? answer : byItself()
 
-/** It is cut, or stands still, behind these. */
+/** The source is cut, or stands still, after these messages. */
 const stoppingBehind =
   (answer: readonly Buffer[], how: 'end' | 'reset' | 'silence'): Script =>
   (got, byItself, session) => {

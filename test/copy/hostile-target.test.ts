@@ -74,7 +74,7 @@ for (const [moment, { is, phases }] of Object.entries(MOMENTS)) {
       const script: Script = (got, byItself) => (is(got) ? [bytes] : byItself())
       return runScripted({ pool, target: { script } }, (outcome) => {
         const fault = faultedAlone(outcome)
-        // what became of a COMMIT the server itself is asked: it was lost
+        // the server itself is asked for the outcome of the COMMIT: it was lost
         assert.equal(fault.code, moment === 'COMMIT' ? 'COPY_CONNECTION_LOST' : GIVES, fault.message)
         assert.match(fault.message, says)
         assert.ok(phases.includes(fault.phase as CopyPhase), `${fault.phase}, not ${phases}`)
@@ -146,7 +146,7 @@ for (const tag of ['COPY', 'COPY -1', 'COPY 18446744073709551616', 'SELECT 20', 
 for (const how of ['end', 'reset'] as const) {
   const closed = how === 'end' ? 'closed' : 'reset'
   for (const behind of ['CopyDone', 'CommandComplete'] as const) {
-    test(`row 16: a target ${closed} behind ${behind} is faulted alone and not in doubt`, () => {
+    test(`row 16: a target ${closed} after ${behind} is faulted alone and not in doubt`, () => {
       const script: Script = (got, byItself, session) => {
         if (got.type !== 'c') return byItself()
         if (behind === 'CommandComplete') session.send(byItself()[0] as Uint8Array)

@@ -20,7 +20,7 @@ const FAILING: Record<string, () => Promise<never>> = {
   },
 }
 
-/** A source that a user wrote: one row, then nothing until it is stopped, unless it ends by itself. */
+/** A source that a user wrote: one row, then nothing until it is stopped, unless it ends on its own. */
 class OwnProducer implements Producer {
   readonly name = 'own'
   readonly canRepeat = false
@@ -84,7 +84,7 @@ for (const method of ['abort', 'close'] as const) {
           const running = manager.run()
           running.catch(() => undefined)
           await until(() => given > 0, 'a row has come')
-          // what becomes of the error is another matter
+          // other tests check the error
           await inTime(Promise.allSettled([end(manager, controller), running]), 'the end of the copy')
           await inTime(Promise.allSettled([manager.close()]), 'close()')
           await fleet.assertNoConnections()

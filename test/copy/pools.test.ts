@@ -103,22 +103,25 @@ story('session settings reach the transaction on a client of the pool', async ()
   assert.deepEqual(said, ['7MB', '9MB'])
 })
 
-story('nothing is loaded by a pool when another target fails, and its client is of use again', async () => {
-  const pool = poolOf(target, STYLE)
-  await assert.rejects(
-    copy({
-      from: { connection: source.connection, statement: OUT },
-      to: [
-        { client: pool, statement: IN },
-        { connection: other.connection, statement: IN, after: ['SELECT 1/0'] },
-      ],
-    }),
-    CopyFailed,
-  )
-  await fleet.assertEmpty('t')
-  await assertUntouched(pool)
-  assert.equal(pool.totalCount, 1)
-})
+story(
+  'when another target fails, nothing is loaded by a pool, and its client can be used again',
+  async () => {
+    const pool = poolOf(target, STYLE)
+    await assert.rejects(
+      copy({
+        from: { connection: source.connection, statement: OUT },
+        to: [
+          { client: pool, statement: IN },
+          { connection: other.connection, statement: IN, after: ['SELECT 1/0'] },
+        ],
+      }),
+      CopyFailed,
+    )
+    await fleet.assertEmpty('t')
+    await assertUntouched(pool)
+    assert.equal(pool.totalCount, 1)
+  },
+)
 
 story('a client that fails is dropped, or reconciled from the start with another of the pool', async () => {
   for (const isReconciled of [false, true]) {
@@ -138,7 +141,7 @@ story('a client that fails is dropped, or reconciled from the start with another
       fault: () =>
         isReconciled ? manager.reconcile(receivers[0] as Receiver, { from: 'start' }) : undefined,
     })
-    // whether a write or the server's last words come first is the network's
+    // the network decides whether a write fails or the server's error arrives first
     const { code, sqlState } = faultOf(faults[0], 'pooled')
     assert.ok(code === 'COPY_CONNECTION_LOST' || sqlState === '57P01', `${code} ${sqlState}`)
     assert.deepEqual(
@@ -158,31 +161,34 @@ story('a client that fails is dropped, or reconciled from the start with another
   }
 })
 
-story('a pool without a free client is a fault in deadlines.connect, and keeps none waiting', async () => {
-  const pool = poolOf(target, { max: 1 })
-  const held = await pool.connect()
-  const { receivers } = await copy({
-    from: { connection: source.connection, statement: OUT },
-    to: [
-      { client: pool, statement: IN },
-      { connection: other.connection, statement: IN },
-    ],
-    deadlines: { connect: 1000 },
-    onFault: 'isolate',
-  })
-  const fault = receivers[0]?.fault
-  assert.deepEqual([fault?.code, fault?.phase], ['COPY_CONNECT', 'connect'])
-  assert.equal(fault?.message, 'the pg.Pool had no client free within 1000 ms (deadlines.connect)')
-  assert.equal(receivers[1]?.state, 'committed')
-  held.release()
-  // the one it had asked for has come back
-  await until(() => pool.idleCount === 1 && pool.waitingCount === 0, 'the client is free')
-  const down = new pg.Pool({ host: '127.0.0.1', port: 1 })
-  await assert.rejects(copy({ from: { client: down, statement: OUT }, to: [() => undefined] }), {
-    code: 'COPY_FAILED',
-    message: /the pg.Pool could not connect a client: connect ECONNREFUSED/,
-  })
-})
+story(
+  'a pool without a free client is a fault after deadlines.connect, and no request for a client remains',
+  async () => {
+    const pool = poolOf(target, { max: 1 })
+    const held = await pool.connect()
+    const { receivers } = await copy({
+      from: { connection: source.connection, statement: OUT },
+      to: [
+        { client: pool, statement: IN },
+        { connection: other.connection, statement: IN },
+      ],
+      deadlines: { connect: 1000 },
+      onFault: 'isolate',
+    })
+    const fault = receivers[0]?.fault
+    assert.deepEqual([fault?.code, fault?.phase], ['COPY_CONNECT', 'connect'])
+    assert.equal(fault?.message, 'the pg.Pool had no client free within 1000 ms (deadlines.connect)')
+    assert.equal(receivers[1]?.state, 'committed')
+    held.release()
+    // the one it had asked for has come back
+    await until(() => pool.idleCount === 1 && pool.waitingCount === 0, 'the client is free')
+    const down = new pg.Pool({ host: '127.0.0.1', port: 1 })
+    await assert.rejects(copy({ from: { client: down, statement: OUT }, to: [() => undefined] }), {
+      code: 'COPY_FAILED',
+      message: /the pg.Pool could not connect a client: connect ECONNREFUSED/,
+    })
+  },
+)
 
 for (const [which, before] of [
   ['', undefined],
@@ -235,7 +241,7 @@ story('an abort ends the wait for a lock, and for a client, and gives the client
 })
 
 story(
-  'a COMMIT whose answer is lost is looked up by another client of the pool, and its own does not go back',
+  'a COMMIT whose answer is lost is looked up by another client of the pool, and its own client is removed from the pool',
   async () => {
     const proxy = await relay(target, cutInsteadOf('COMMIT'))
     const pool = poolOf(target, { ...proxy.connection, max: 1 })

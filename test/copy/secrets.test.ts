@@ -18,7 +18,7 @@ import { startFleet } from '../support/fleet.js'
 import { assertSecret, listenToOutput, processList, show } from '../support/secrecy.js'
 import { story } from '../support/story.js'
 
-// the characters make every place that escapes or cuts show itself
+// these characters reveal every place that escapes or cuts the password
 const CANARY = "canary-7Q'x p%4/ä"
 const fleet = await startFleet(1, {
   password: CANARY,
@@ -75,7 +75,7 @@ const RECEIVERS = new URL('../fixtures/receivers.js', import.meta.url)
 const OUT = 'COPY t TO STDOUT'
 const IN = 'COPY t FROM STDIN'
 
-/** What may come of a connection: each gives what a caller gets in hand. */
+/** Ways in which a connection can end; each returns what the caller gets. */
 const WAYS: Readonly<Record<string, (make: (parts: Parts) => ConnectionInput) => Promise<unknown[]>>> = {
   'a copy that ends well': async (make) => {
     await target.query('TRUNCATE t')
@@ -97,8 +97,8 @@ const WAYS: Readonly<Record<string, (make: (parts: Parts) => ConnectionInput) =>
     return shown
   },
   'a wrong password': (make) => both(make, (server) => at(server, { password: `${CANARY}!` })),
-  'a port that nobody listens on': (make) => both(make, (server) => at(server, { port: 1 })),
-  'a name that nobody has': (make) => both(make, (server) => at(server, { host: 'nobody.invalid' })),
+  'a port without a listener': (make) => both(make, (server) => at(server, { port: 1 })),
+  'a host name that does not exist': (make) => both(make, (server) => at(server, { host: 'nobody.invalid' })),
   'no TLS where it is asked for': (make) => both(make, () => at(target, { words: { sslmode: 'require' } })),
   'a certificate of somebody else': (make) =>
     both(make, () =>
@@ -222,7 +222,7 @@ for (const [form, make] of Object.entries(FORMS)) {
   })
 }
 
-story('secrets: no server was told a password by a statement or a name', async () => {
+story('secrets: no server got a password in a statement or a name', async () => {
   for (const [i, server] of fleet.all.entries())
     assertSecret(
       [CANARY],
@@ -231,7 +231,7 @@ story('secrets: no server was told a password by a statement or a name', async (
     )
 })
 
-story('secrets: a string that cannot be read shows nothing of itself', async () => {
+story('secrets: nothing of a malformed string is shown', async () => {
   const secret = 'canary7'
   const strings = [
     `postgres://ann:${secret}@host:port/db`,

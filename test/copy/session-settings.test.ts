@@ -122,7 +122,7 @@ story("the caller's settings win over the pinned ones, and an end's own over tho
   })
 })
 
-story('what stands between may report another version than the server has', async () => {
+story('a pooler may report another version than the server has', async () => {
   const other = (bytes: Buffer): Buffer =>
     Buffer.from(bytes.toString('latin1').replace(/server_version\0\d/, 'server_version\0' + '0'), 'latin1')
   const proxy = await relay(target, ({ bytes }) => ({ do: 'replace', bytes: other(bytes) }))
@@ -134,25 +134,28 @@ story('what stands between may report another version than the server has', asyn
   }
 })
 
-story('a setting that is a list, one of nobody, and what must be quoted mean what they say', async () => {
-  await target.query(
-    'CREATE SCHEMA IF NOT EXISTS "o\'ther"; CREATE TABLE IF NOT EXISTS "o\'ther".only_here (s text)',
-  )
-  const value = "back\\slash 'quote'"
-  await copy({
-    from: fromRows([['x']]),
-    to: [
-      {
-        connection: target.connection,
-        statement: 'COPY only_here FROM STDIN',
-        session: { SEARCH_PATH: 'public, "o\'ther"', 'my.a$b': value, standard_conforming_strings: 'off' },
-        before: [`INSERT INTO only_here SELECT current_setting('my.a$b')`],
-      },
-    ],
-  })
-  const rows = await target.query<{ s: string }>('SELECT s FROM "o\'ther".only_here')
-  assert.deepEqual(
-    rows.map(({ s }) => s),
-    [value, 'x'],
-  )
-})
+story(
+  'a setting that is a list, a setting that no extension defines, and values that need quotes arrive as given',
+  async () => {
+    await target.query(
+      'CREATE SCHEMA IF NOT EXISTS "o\'ther"; CREATE TABLE IF NOT EXISTS "o\'ther".only_here (s text)',
+    )
+    const value = "back\\slash 'quote'"
+    await copy({
+      from: fromRows([['x']]),
+      to: [
+        {
+          connection: target.connection,
+          statement: 'COPY only_here FROM STDIN',
+          session: { SEARCH_PATH: 'public, "o\'ther"', 'my.a$b': value, standard_conforming_strings: 'off' },
+          before: [`INSERT INTO only_here SELECT current_setting('my.a$b')`],
+        },
+      ],
+    })
+    const rows = await target.query<{ s: string }>('SELECT s FROM "o\'ther".only_here')
+    assert.deepEqual(
+      rows.map(({ s }) => s),
+      [value, 'x'],
+    )
+  },
+)

@@ -49,7 +49,7 @@ const sameText = (actual: Buffer, expected: string, what: string): void => {
   )
 }
 
-story('nothing goes nowhere: a null producer and a null receiver come to an end', async () => {
+story('a copy from a null producer to a null receiver ends', async () => {
   const result = await copy({ from: new NullProducer(), to: [new NullReceiver(), new NullReceiver()] })
   assert.deepEqual({ messages: result.messages, bytes: result.bytes }, { messages: 0, bytes: 0 })
   assert.deepEqual(
@@ -231,7 +231,7 @@ story("a module that throws, exits, or has no such function is that receiver's f
   assert.equal((await faultOf('notAFunction')).code, 'COPY_OPTION')
 })
 
-story('what the loop yields adds up to the totals, and the loop is the clock', async () => {
+story('the cycles of the loop add up to the totals, and the loop sets the pace', async () => {
   const rows = Array.from({ length: 1000 }, () => [Buffer.alloc(1000, 'z')])
   let produced = 0
   const source = function* () {

@@ -19,7 +19,7 @@ await fleet.source.query(
   `INSERT INTO t SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, 20000) AS i`,
 )
 
-story("a source's bytes are read into the ring by the kernel, and copied by nobody", async (s) => {
+story("a source's bytes are read into the ring by the kernel, and never copied in Node", async (s) => {
   let landed = 0
   let copied = 0
   const { landed: land, chunk } = CopyOutIntake.prototype

@@ -98,7 +98,7 @@ story('a web stream is written to and closed', async () => {
   assert.ok(isClosed)
 })
 
-story('what a stream keeps stays what it was, though the ring is used again', async () => {
+story('bytes that a stream keeps stay unchanged when the ring is used again', async () => {
   const through = new PassThrough()
   const chunks: Buffer[] = []
   const collected = (async () => {
@@ -175,29 +175,26 @@ story('a stream that cannot finish is a fault, and under abort nothing is loaded
   await fleet.assertEmpty('t')
 })
 
-story(
-  'a stream that was closed under our hands, ended by another, or dead from the start is a fault',
-  async () => {
-    const closed = collector(1, (stream) => stream.destroy()).stream
-    const ended = collector(1, (stream) => stream.end()).stream
-    const dead = collector().stream
-    dead.destroy()
-    const given = collector().stream
-    for (const [stream, message] of [
-      [closed, /Premature close/],
-      [ended, /write after end/],
-      [dead, /was ended or destroyed already/],
-    ] as const) {
-      const { receivers } = await soon(
-        copy({ from, to: [stream, collector().stream], onFault: 'isolate', ring: SMALL }),
-        String(message),
-      )
-      assert.match(String(receivers[0]?.fault?.message), message)
-      assert.equal(receivers[1]?.state, 'committed')
-    }
-    await assert.rejects(copy({ from, to: [given, given], ring: SMALL }), /in use by a copy already/)
-  },
-)
+story('a stream that others close or end, or that was destroyed before the copy, is a fault', async () => {
+  const closed = collector(1, (stream) => stream.destroy()).stream
+  const ended = collector(1, (stream) => stream.end()).stream
+  const dead = collector().stream
+  dead.destroy()
+  const given = collector().stream
+  for (const [stream, message] of [
+    [closed, /Premature close/],
+    [ended, /write after end/],
+    [dead, /was ended or destroyed already/],
+  ] as const) {
+    const { receivers } = await soon(
+      copy({ from, to: [stream, collector().stream], onFault: 'isolate', ring: SMALL }),
+      String(message),
+    )
+    assert.match(String(receivers[0]?.fault?.message), message)
+    assert.equal(receivers[1]?.state, 'committed')
+  }
+  await assert.rejects(copy({ from, to: [given, given], ring: SMALL }), /in use by a copy already/)
+})
 
 story(
   'the stream of a copy that fails is destroyed and not ended: after its last row, and before its first',
@@ -221,25 +218,22 @@ story(
   },
 )
 
-story(
-  'the streams of a copy that could not even open are given up, so that they keep no file open',
-  async () => {
-    const file = createWriteStream(join(folder, 'never.csv'))
-    const reasons: unknown[] = []
-    const web = new WritableStream({ abort: (reason) => void reasons.push(reason) })
-    const from = { connection: 'postgres://nobody@127.0.0.1:1/none', statement: 'COPY t TO STDOUT' }
-    const producer = { name: 'broken', canRepeat: false, open: () => Promise.reject(new Error('not today')) }
-    await assert.rejects(
-      copy({ from: { ...producer, produce: async () => ({}) }, to: [file, web] }),
-      CopyFailed,
-    )
-    await until(() => file.closed, 'the file is closed')
-    assert.equal((reasons[0] as CopyError).code, 'COPY_ABORTED')
-    const unborn = collector().stream
-    await assert.rejects(copy({ from, to: [unborn] }), CopyFailed)
-    assert.ok(unborn.destroyed)
-  },
-)
+story('the streams of a copy that could not open are destroyed, so that no file stays open', async () => {
+  const file = createWriteStream(join(folder, 'never.csv'))
+  const reasons: unknown[] = []
+  const web = new WritableStream({ abort: (reason) => void reasons.push(reason) })
+  const from = { connection: 'postgres://nobody@127.0.0.1:1/none', statement: 'COPY t TO STDOUT' }
+  const producer = { name: 'broken', canRepeat: false, open: () => Promise.reject(new Error('not today')) }
+  await assert.rejects(
+    copy({ from: { ...producer, produce: async () => ({}) }, to: [file, web] }),
+    CopyFailed,
+  )
+  await until(() => file.closed, 'the file is closed')
+  assert.equal((reasons[0] as CopyError).code, 'COPY_ABORTED')
+  const unborn = collector().stream
+  await assert.rejects(copy({ from, to: [unborn] }), CopyFailed)
+  assert.ok(unborn.destroyed)
+})
 
 story('an aborted copy aborts the web stream with the reason why', async () => {
   const controller = new AbortController()

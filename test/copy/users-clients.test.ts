@@ -226,7 +226,7 @@ story(
   },
 )
 
-story('a copy that is given up while a client waits for a lock gives the client back', async () => {
+story('a copy that is aborted while a client waits for a lock releases the client', async () => {
   const locker = await clientOf(target, 'BEGIN')
   await locker.query('LOCK TABLE t')
   for (const before of [[], ['INSERT INTO t VALUES (1)']]) {
@@ -472,7 +472,7 @@ story(
   },
 )
 
-story('a deferred constraint speaks before the copy is complete', async () => {
+story('a deferred constraint fails before the copy is complete', async () => {
   const client = await clientOf(target, 'BEGIN')
   await client.query('CREATE TEMP TABLE once (i int UNIQUE DEFERRABLE INITIALLY DEFERRED, s text)')
   const from = new IteratorProducer([['1\tone\n', '1\tone\n']])
@@ -498,7 +498,7 @@ story('a query_timeout of the user does not end a copy', async () => {
   }
 })
 
-story('a client that is not as it must be is refused in words', async () => {
+story('a client in the wrong state is refused with a reason', async () => {
   const refusal = async (client: pg.Client): Promise<string> => {
     const fault = await faultOf(copy({ from: oneRow(), to: [{ client, statement: IN }] }))
     return `${fault.code} ${fault.message}`

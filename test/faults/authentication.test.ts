@@ -23,7 +23,7 @@ await source.query(`INSERT INTO t SELECT md5(i::text) FROM generate_series(1, 10
 
 const ENDS = [asSource, asTarget]
 
-story('row 4: a wrong password, a user that may not come, and nobody else is held up', async () => {
+story('row 4: a wrong password and a role that may not connect hold up no other receiver', async () => {
   await target.query('TRUNCATE t')
   for (const [connection, sqlState] of [
     [{ ...target.connection, password: 'wrong' }, '28P01'],
@@ -87,7 +87,7 @@ story('row 4: too many connections: 53300', async () => {
 story('row 4: a server that is shutting down: 57P03', async () => {
   const held = await target.client()
   const pid = target.pid as number
-  // a smart shutdown waits for this client, and lets nobody else in
+  // a smart shutdown waits for this client, and refuses all others
   process.kill(pid, 'SIGTERM')
   try {
     for (const attempt of ENDS) {
@@ -114,7 +114,7 @@ story('a password that is missing is named', async () => {
 })
 
 story(
-  'SCRAM is bound to the certificate: somebody between with a certificate of their own is found out',
+  'SCRAM is bound to the certificate: a man in the middle with another certificate is detected',
   async () => {
     const relay = await startTlsRelay(source, () => 'named')
     after(() => relay.close())
@@ -283,7 +283,7 @@ for (const [what, start, text, most] of [
     0,
   ],
   [
-    'a request for a password behind AuthenticationOk',
+    'a request for a password after AuthenticationOk',
     ({ send }) => send(say.ok, say.cleartext),
     /sent authenticationCleartextPassword/,
     0,

@@ -91,7 +91,7 @@ story(
 )
 
 story(
-  'row 14: a COMMIT that the server refuses is no doubt, and its receiver is loaded from the start',
+  'row 14: a COMMIT that the server refuses is not in doubt, and its receiver is loaded from the start',
   async () => {
     await refusedOnce(
       async () => {
@@ -160,7 +160,7 @@ story(
 )
 
 story(
-  "where the source cannot count, one that loads more than who has committed under 'each' is a fault",
+  "where the source cannot count, a receiver with more rows than one that has committed under 'each' is a fault",
   async () => {
     const holder = await second.client()
     try {

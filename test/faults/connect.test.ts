@@ -55,7 +55,7 @@ after(async () => {
   for (const act of letGo) await act()
 })
 
-/** A port on which `answer` is what a connection is told. */
+/** A port that sends `answer` to each connection. */
 const listen = async (answer: (socket: Socket) => void): Promise<number> => {
   const server = await silentServer(answer)
   servers.push(server)
@@ -148,11 +148,11 @@ const SILENCES: Record<string, { port: () => Promise<number>; more?: object }> =
   'at the startup message': { port: () => listen(() => undefined) },
   'at SSLRequest': { port: () => listen(() => undefined), more: { ssl } },
   'at the TLS handshake': { port: () => listen(afterStartup(Buffer.from('S'))), more: { ssl } },
-  'behind the TLS handshake': { port: () => listen(withTls), more: { ssl } },
+  'after the TLS handshake': { port: () => listen(withTls), more: { ssl } },
   'at the password': { port: () => listen(afterStartup(message('R', 3))) },
   'at the MD5 password': { port: () => listen(afterStartup(message('R', 5, 1))) },
   'at SASL': { port: () => listen(afterStartup(message('R', 10, 'SCRAM-SHA-256', ''))) },
-  'behind AuthenticationOk': { port: () => listen(afterStartup(OK)) },
+  'after AuthenticationOk': { port: () => listen(afterStartup(OK)) },
   'but for parameters': { port: () => listen(talkative) },
 }
 
@@ -238,7 +238,7 @@ for (const { name, connection } of silent) {
   })
 
   if (CANCELLING.includes(name))
-    story(`row 2: a cancel request whose server falls silent ${name} is given up in time`, async () => {
+    story(`row 2: a cancel request whose server falls silent ${name} ends at its deadline`, async () => {
       const client = { ...connection, processID: 1, secretKey: 2, connection: { stream: {} } }
       await inTime(cancelRequest(client as unknown as pg.Client, CONNECT_MS), 'the cancel request')
       await until(areClosed, 'its connection is closed')

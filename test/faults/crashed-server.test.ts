@@ -40,7 +40,7 @@ const restart = async (): Promise<void> => {
   await target.stop('immediate')
   await target.start()
 }
-/** Its postmaster lives on, and lets nobody in until all is recovered. */
+/** Its postmaster lives on, and refuses connections until the recovery is complete. */
 const backendCrash = async ({ pid }: Backend): Promise<void> => {
   const log = await logFromNow(target)
   process.kill(pid, 'SIGKILL')
@@ -126,7 +126,7 @@ for (const [how, crash] of [
     },
   )
 
-  story(`row 17: a COMMIT that was done counts as done behind a crash of ${how}`, async () => {
+  story(`row 17: a COMMIT that was done counts as done after a crash of ${how}`, async () => {
     const manager = await copy({
       atCommit: cutTheAnswer,
       meanwhile: async (backend) => {
@@ -145,7 +145,7 @@ for (const [how, crash] of [
 }
 
 story(
-  'row 17: what a crash made of a COMMIT is in doubt behind a restart, the last checkpoint of which is none of a recovery',
+  'row 17: after a crash and a further restart, a COMMIT is in doubt: the last checkpoint is not that of the recovery',
   async () => {
     const lost = await copy({
       atCommit: keepIt,
@@ -163,7 +163,7 @@ story(
 )
 
 story(
-  'row 17: a server that begins to count anew without a crash is never said to have lost a COMMIT',
+  'row 17: a server that resets its statistics without a crash is never reported to have lost a COMMIT',
   async () => {
     // its last checkpoint is that of its start, before the transaction
     await restart()
@@ -174,7 +174,7 @@ story(
         await target.query("SELECT pg_stat_reset_shared('bgwriter')")
       },
     })
-    // PostgreSQL 14 may not have begun to count anew when it is asked
+    // PostgreSQL 14 may not have reset its statistics yet when it is asked
     assert.match(String(done.outcomes[0]?.state), /^(in-doubt|committed)$/)
     await assertRows([target], 't', ROWS)
   },
@@ -183,7 +183,7 @@ story(
 // last but for those that need no recovery: the server stays at wal_level minimal
 for (const level of ['replica', 'minimal']) {
   story(
-    `row 17: what a crash made of a COMMIT is in doubt behind the next checkpoint, wal_level ${level}`,
+    `row 17: after a crash and the next checkpoint, a COMMIT is in doubt, wal_level ${level}`,
     async () => {
       const lost = await copy({
         atCommit: keepIt,
@@ -214,25 +214,22 @@ for (const level of ['replica', 'minimal']) {
   )
 }
 
-story(
-  'row 17: a server that was shut down and started in order leaves nobody in doubt, nor does a checkpoint',
-  async () => {
-    const done = await copy({
-      atCommit: cutTheAnswer,
-      meanwhile: async ({ id }) => {
-        await until(async () => (await statusOf(id)) === 'committed', 'it is committed')
-        await target.stop('fast')
-        await target.start()
-        await target.query('CREATE TABLE more (); DROP TABLE more')
-        await target.query('CHECKPOINT')
-      },
-    })
-    assert.equal(done.outcomes[0]?.state, 'committed')
-    await assertSame(fleet.all, 't')
-  },
-)
+story('row 17: after an orderly restart and a checkpoint, no COMMIT is in doubt', async () => {
+  const done = await copy({
+    atCommit: cutTheAnswer,
+    meanwhile: async ({ id }) => {
+      await until(async () => (await statusOf(id)) === 'committed', 'it is committed')
+      await target.stop('fast')
+      await target.start()
+      await target.query('CREATE TABLE more (); DROP TABLE more')
+      await target.query('CHECKPOINT')
+    },
+  })
+  assert.equal(done.outcomes[0]?.state, 'committed')
+  await assertSame(fleet.all, 't')
+})
 
-story('row 17: a checkpoint of a server that runs on leaves nobody in doubt', async () => {
+story('row 17: after a checkpoint of a running server, no COMMIT is in doubt', async () => {
   const manager = await copy({
     atCommit: cutTheAnswer,
     meanwhile: async ({ id }) => {

@@ -30,7 +30,7 @@ import {
 import { cutInsteadOf } from '../support/treatments.js'
 
 const ROWS = 1000
-// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
+// no such standby ever answers: a backend waits for it in COMMIT until it is terminated, and has committed then
 const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
 const [first, second] = fleet.targets as [Server, Server]
 /** Enough for a COPY that begins or completes, on a machine that is busy with other tests. */
@@ -42,7 +42,7 @@ const lock = async (server: Server) => {
   return holder
 }
 
-/** Fails unless soon nobody on the server waits for a lock, nor for anything else of ours. */
+/** Fails unless soon no backend of ours on the server waits for a lock or for anything else. */
 const assertNobodyWaits = (server: Server): Promise<void> =>
   until(async () => {
     const [row] = await server.query<{ waiting: string; running: string }>(
@@ -72,7 +72,7 @@ const tooLate = async (
         const fault = faultOf(thrown, first.name)
         assert.deepEqual([fault.code, fault.phase], ['COPY_TIMEOUT', expected.phase])
         assert.match(fault.message, expected.text)
-        // also while nobody has decided about it yet
+        // also before the caller has decided about the fault
         await assertNobodyWaits(first)
       },
     }),
@@ -331,7 +331,7 @@ story("a COMMIT that is not answered within 'finish' is in doubt, and the other 
 })
 
 story(
-  'row 16: a target that is cut behind CopyDone, before CommandComplete, is a fault and not in doubt',
+  'row 16: a target that is cut after CopyDone, before CommandComplete, is a fault and not in doubt',
   async () => {
     const proxy = await relay(first, cutInsteadOf(`COPY ${ROWS}`))
     try {

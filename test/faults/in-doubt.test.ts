@@ -39,7 +39,7 @@ import {
 } from '../support/story.js'
 
 const ROWS = 5000
-// no such standby ever answers: who asks for it waits in COMMIT until that is ended, and is committed then
+// no such standby ever answers: a backend waits for it in COMMIT until the wait is ended, and has committed then
 const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
 const [first, second, third] = fleet.targets as [Server, Server, Server]
 
@@ -125,7 +125,7 @@ story(
   },
 )
 
-story('row 17: with retry, a COMMIT that never reached its server is made good by itself', async () => {
+story('row 17: with retry, a COMMIT that never reached its server is retried automatically', async () => {
   await losing(cutTheRequest, async ({ manager }) => {
     const result = await inTime(manager.run({ retry: { times: 1, backoff: 0 } }), 'the copy')
     assert.deepEqual(
@@ -167,7 +167,7 @@ const isAsked = async (): Promise<boolean> => {
 }
 
 story(
-  "row 17: a COMMIT in progress is asked for until it is decided, and under 'abort' nobody else commits before",
+  "row 17: copyman asks about a COMMIT in progress until it is decided, and under 'abort' no other receiver commits before",
   async () => {
     let caught: Caught | undefined
     await losing(
@@ -265,7 +265,7 @@ story('row 17: where the server is gone for good, the receiver is in doubt after
   )
 })
 
-story('row 17: with deadlines.resolve 0 nobody asks', async () => {
+story('row 17: with deadlines.resolve 0 the server is not asked', async () => {
   await losing(cutTheAnswer, (setting) => endsInDoubt(setting, /deadlines\.resolve is 0/), {
     deadlines: { resolve: 0 },
   })
@@ -315,7 +315,7 @@ story('row 17: an older copy of the server, which took its place, is not believe
 })
 
 story(
-  'row 17: where nobody may know which server it is, the copy works, and a lost COMMIT is in doubt',
+  'row 17: where the role may not read the identity of its server, the copy works, and a lost COMMIT is in doubt',
   async () => {
     await first.query(
       `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC;
@@ -334,7 +334,7 @@ story(
         const receivers = [intoTable(first, 't', as(proxy.connection))]
         await using manager = new CopyManager(fromTable(fleet.source, 't'), receivers)
         const error = await inTime(failsWith(manager.run(), { cause: ReceiverFault }), 'the copy')
-        assert.ok(inDoubt(/right to pg_control_system/)(faultOf(error.cause, first.name)), error.message)
+        assert.ok(inDoubt(/may not call pg_control_system/)(faultOf(error.cause, first.name)), error.message)
       } finally {
         await proxy.close()
       }
@@ -468,7 +468,7 @@ story(
         cutTheAnswer(caught)
       },
       async (setting) => {
-        await endsInDoubt(setting, /not within 500 ms: the pg\.Pool gave no other client/)
+        await endsInDoubt(setting, /not within 500 ms: the pg\.Pool had no other client free/)
         const client = await inTime(taken as Promise<pg.PoolClient>, "the user's client")
         assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
         client.release()

@@ -12,7 +12,7 @@ import { startFleet } from '../support/fleet.js'
 import { assertSame, fromTable, inTime, intoTable, iterate, story, until } from '../support/story.js'
 import { type Threads, watchThreads } from '../support/threads.js'
 
-// no such standby ever answers: who asks for it waits in COMMIT until that is ended, and is committed then
+// no such standby ever answers: a backend waits for it in COMMIT until the wait is ended, and has committed then
 const fleet = await startFleet(3, {
   settings: { synchronous_standby_names: 'nobody' },
   rows: 30_000,

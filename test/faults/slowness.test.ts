@@ -43,7 +43,7 @@ beforeEach(() => fleet.onTargets('TRUNCATE t, wide'))
 
 type Told = Slowness & { readonly who: string | undefined }
 
-/** What a manager tells of slowness, from now on; on a busy machine also of what is merely slow. */
+/** The `slow` events of a manager from now on; a busy machine adds ends that are merely slow. */
 const listen = (manager: CopyManager): Told[] => {
   const told: Told[] = []
   manager.on('slow', (slowness, who) => told.push({ ...slowness, who }))
@@ -59,7 +59,7 @@ const lock = async (server: Server, table: string) => {
 }
 
 story(
-  'row 22: a source and a target that wait for a lock are told as slow, with what holds them, and complete',
+  'row 22: a source and a target that wait for a lock are reported as slow, with the session that blocks them, and complete',
   async () => {
     const locks = [await lock(fleet.source, 't'), await lock(first, 't')] as const
     const manager = new CopyManager(
@@ -103,7 +103,7 @@ story(
 )
 
 story(
-  'row 22: a stopped backend is told as slow and is no fault, nobody else is told of, and it completes once it moves',
+  'row 22: only a stopped backend is reported as slow; it is no fault, and completes when it runs again',
   async () => {
     const manager = new CopyManager(
       fromTable(fleet.source, 'wide'),
@@ -141,7 +141,7 @@ story(
 )
 
 story(
-  'a source that is silent is told as slow with what its backend does, and is never a fault',
+  'a source that is silent is reported as slow with what its backend does, and is never a fault',
   async () => {
     // the server keeps rows, and that COPY has begun, back until there are 8 KiB of them
     const some = `SELECT i, repeat('x', 100) FROM generate_series(1, 1000) AS i`
@@ -168,7 +168,7 @@ story(
 )
 
 story(
-  'an iterable that is silent and a function that does not settle are told as slow, with nobody to ask',
+  'a silent iterable and a function that does not settle are reported as slow, without a backend to ask',
   async () => {
     let give: () => void = () => undefined
     const silence = new Promise<void>((resolve) => {
@@ -202,7 +202,7 @@ story(
   },
 )
 
-story("users' clients at both ends are told as slow, with nobody to ask", async () => {
+story("users' clients at both ends are reported as slow, and their servers are not asked", async () => {
   const locks = [await lock(fleet.source, 't'), await lock(first, 't')]
   const [from, to] = [await fleet.source.client(), await first.client()]
   try {
@@ -309,7 +309,7 @@ const UNASKED: Record<string, { route: 'silence' | 'other'; says: RegExp }> = {
 }
 
 for (const [why, { route, says }] of Object.entries(UNASKED)) {
-  story(`where ${why}, that is told, and a target that waits is no fault`, async () => {
+  story(`where ${why}, the event says so, and a target that waits is no fault`, async () => {
     const board = await startSwitchboard(first)
     const { release } = await lock(first, 't')
     try {
@@ -339,37 +339,34 @@ for (const [why, { route, says }] of Object.entries(UNASKED)) {
 }
 
 for (const end of ['target', 'source'] as const) {
-  story(
-    `a question about a ${end} that is under way when the copy is closed is let go of with it`,
-    async () => {
-      const server = end === 'target' ? first : fleet.source
-      const board = await startSwitchboard(server)
-      const { release } = await lock(server, 't')
-      try {
-        const { connection } = board
-        const manager = new CopyManager(
-          end === 'source' ? fromTable({ connection } as Server, 't') : fromTable(fleet.source, 't'),
-          [intoTable(first, 't', end === 'target' ? { connection } : {})],
-          { deadlines: { slow: SLOW_MS, connect: 60_000 } },
-        )
-        const opening = assert.rejects(manager.open(), CopyAborted)
-        await until(() => board.made === 1, 'it is connected')
-        board.route('silence')
-        await until(() => board.silenced === 1, 'the question is under way')
-        // for the cancel request
-        board.route(server)
-        await inTime(assert.rejects(manager.close(), CopyAborted), 'close()')
-        await opening
-        await until(() => board.open === 0, 'nothing of it is left')
-      } finally {
-        await release()
-        await board.close()
-      }
-    },
-  )
+  story(`a question about a ${end} that is under way when the copy is closed is cancelled`, async () => {
+    const server = end === 'target' ? first : fleet.source
+    const board = await startSwitchboard(server)
+    const { release } = await lock(server, 't')
+    try {
+      const { connection } = board
+      const manager = new CopyManager(
+        end === 'source' ? fromTable({ connection } as Server, 't') : fromTable(fleet.source, 't'),
+        [intoTable(first, 't', end === 'target' ? { connection } : {})],
+        { deadlines: { slow: SLOW_MS, connect: 60_000 } },
+      )
+      const opening = assert.rejects(manager.open(), CopyAborted)
+      await until(() => board.made === 1, 'it is connected')
+      board.route('silence')
+      await until(() => board.silenced === 1, 'the question is under way')
+      // for the cancel request
+      board.route(server)
+      await inTime(assert.rejects(manager.close(), CopyAborted), 'close()')
+      await opening
+      await until(() => board.open === 0, 'nothing of it is left')
+    } finally {
+      await release()
+      await board.close()
+    }
+  })
 }
 
-story('with slow: 0 nothing is told', async () => {
+story('with slow: 0 nothing is reported', async () => {
   const { release } = await lock(first, 't')
   const manager = new CopyManager(fromTable(fleet.source, 't'), [intoTable(first, 't')], {
     deadlines: { slow: 0, start: 1500 },

@@ -21,7 +21,7 @@ const fleet = await startFleet(1, { password })
 
 const lines = (pem: string): string => `SELECT unnest(string_to_array('${pem.trim()}', E'\\n'))`
 for (const server of fleet.all) {
-  // the server writes them itself, so that they are its own whoever it runs as
+  // the server writes them itself, so that it owns them, whichever user it runs as
   await server.query(`COPY (${lines(ca)}) TO PROGRAM 'cat > server.crt'`)
   await server.query(`COPY (${lines(fixture('server.key'))}) TO PROGRAM 'umask 077; cat > server.key'`)
   await server.query('ALTER SYSTEM SET ssl = on')
@@ -82,7 +82,7 @@ story('an encrypted source goes into an encrypted target unchanged, with small a
   }
 })
 
-story('an encrypted source that is given up in mid-copy is cancelled and let go', async () => {
+story('an encrypted source that is aborted in mid-copy is cancelled and closed', async () => {
   const boom = () => {
     throw new Error('boom')
   }
@@ -99,7 +99,7 @@ story('an encrypted source that is given up in mid-copy is cancelled and let go'
   )
 })
 
-story('a certificate that nobody vouches for ends the copy before the password is sent', async () => {
+story('a certificate without a trusted authority ends the copy before the password is sent', async () => {
   const { source } = fleet
   await assert.rejects(
     copy({

@@ -34,7 +34,7 @@ const ca = certificatePath('ca.crt')
 const stranger = certificatePath('server.crt')
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 
-/** A keyword string for a server, with words of TLS behind it. */
+/** A keyword string for a server, followed by TLS parameters. */
 const reach = ({ connection }: Server, words: string): string =>
   `host=127.0.0.1 port=${connection.port} user=postgres dbname=postgres password=${password} ${words}`
 
@@ -232,24 +232,21 @@ story("pg's own ssl with certificates as bytes reaches both ends", async () => {
   assert.equal(await sourceEncrypted({ ...pgs, ssl: { rejectUnauthorized: false } }), true)
 })
 
-story(
-  'row 3: a real server whose certificate is for others is refused, and it sees no user come',
-  async () => {
-    const log = (await source.log()).length
-    await source.query(`ALTER SYSTEM SET log_connections = 'on'`)
-    await source.query('SELECT pg_reload_conf()')
-    const words = `sslmode=verify-full sslrootcert=${ca} application_name=refused`
-    for (const attempt of [asSource, asTarget]) {
-      const fault = await faultOf(
-        attempt(reach(source, words).replace('host=127.0.0.1', 'host=other.example hostaddr=127.0.0.1')),
-      )
-      assert.equal(fault.code, 'COPY_TLS')
-    }
-    await source.query('ALTER SYSTEM RESET log_connections')
-    await source.query('SELECT pg_reload_conf()')
-    assert.doesNotMatch((await source.log()).slice(log), /application_name=refused/)
-  },
-)
+story('row 3: a real server with a certificate for another host is refused, and sees no login', async () => {
+  const log = (await source.log()).length
+  await source.query(`ALTER SYSTEM SET log_connections = 'on'`)
+  await source.query('SELECT pg_reload_conf()')
+  const words = `sslmode=verify-full sslrootcert=${ca} application_name=refused`
+  for (const attempt of [asSource, asTarget]) {
+    const fault = await faultOf(
+      attempt(reach(source, words).replace('host=127.0.0.1', 'host=other.example hostaddr=127.0.0.1')),
+    )
+    assert.equal(fault.code, 'COPY_TLS')
+  }
+  await source.query('ALTER SYSTEM RESET log_connections')
+  await source.query('SELECT pg_reload_conf()')
+  assert.doesNotMatch((await source.log()).slice(log), /application_name=refused/)
+})
 
 // what docs/connections.md says, cell by cell
 const TABLE: Readonly<Record<(typeof MODES)[number], readonly string[]>> = {
@@ -419,7 +416,7 @@ story('a Unix socket is never encrypted, whatever sslmode says', async () => {
     )
 })
 
-story('sslrootcert=system takes the authorities that node was told of, and checks the name', async () => {
+story('sslrootcert=system takes the authorities that Node trusts, and checks the name', async () => {
   const { port } = source.connection
   const command = fileURLToPath(new URL('../../src/cli/copyman.js', import.meta.url))
   for (const [host, extra, status, text] of [
@@ -472,7 +469,7 @@ story(
   },
 )
 
-/** A source that is given up in its middle: what its server is asked then. */
+/** A source that is aborted in mid-copy: the requests that its server then gets. */
 const giveUp = async (connection: ConnectionInput): Promise<void> => {
   const boom = () => {
     throw new Error('boom')

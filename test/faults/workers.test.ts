@@ -204,7 +204,7 @@ story('row 19: a slot that was lent is not used again before its thread has exit
 })
 
 story(
-  'row 19: one whose thread does not end takes part in no further pass, also where nobody waited for its reconcile',
+  'row 19: a receiver whose thread does not end joins no further pass, also where its reconcile was not awaited',
   async () => {
     const threads = watchThreads()
     const bad = module('blocks')
@@ -253,7 +253,7 @@ story('row 19: a copy whose thread spins is aborted within its deadline', async 
 })
 
 story(
-  'row 19: a thread that spins when its part is done keeps nobody from committing, nor from ending',
+  'row 19: a thread that spins after its receiver is complete keeps the others from neither COMMIT nor end',
   async () => {
     const barrier = await second.client()
     try {

@@ -84,7 +84,7 @@ test('random chunkings of a COPY are taken by the intake like the whole', {
   await checkIntake(COPY, chunkingsOf(t, Buffer.concat(COPY)))
 })
 
-/** What pg hears behind the guard. */
+/** What pg gets from the guard. */
 const heard = (parts: readonly Buffer[]): string => {
   const stream = Object.assign(new EventEmitter(), {
     destroyed: false,
@@ -103,7 +103,7 @@ const heard = (parts: readonly Buffer[]): string => {
 
 const ANSWERS = [dataRow('value'), errorResponse('22012', 'division'), ready('E')]
 
-test('every split of three answers, and random chunkings, reach pg behind the guard like the whole', {
+test('every split of three answers, and random chunkings, pass the guard and reach pg like the whole', {
   timeout: TIMEOUT_MS,
 }, (t) => {
   const wire = Buffer.concat(ANSWERS)

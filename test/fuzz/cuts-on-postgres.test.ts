@@ -21,7 +21,7 @@ import { IS_FULL, TIMEOUT_MS } from './amount.js'
 
 const COPIES = IS_FULL ? 60 : 3
 const ROWS = 500
-/** A little more than a copy of the table has on the wire, so that some cuts come behind its end. */
+/** A little more than a copy of the table has on the wire, so that some cuts come after its end. */
 const MOST_BYTES = 30_000
 
 const fleet = await startFleet(2)
@@ -32,7 +32,7 @@ const pool = new WorkerPool({ threads: 2 })
 allowThreads(2)
 after(() => pool.close())
 
-/** Cuts the first connection in one direction behind so many bytes. */
+/** Cuts the first connection in one direction after so many bytes. */
 const cutting =
   (direction: 'to-server' | 'to-client', bytes: number, how: 'end' | 'reset'): Treat =>
   (frame) =>

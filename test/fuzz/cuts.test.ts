@@ -127,7 +127,7 @@ function assertFaultedAlone(outcome: ScriptedOutcome): void {
   const [faulted, intact] = (result as CopyResult).receivers
   assert.equal(intact?.state, 'committed')
   const loaded = loadedOf(cut, whole)
-  // cut behind its last answer, or resolved by asking the server
+  // cut after its last answer, or resolved by asking the server
   if (faulted?.state === 'committed') {
     assert.equal(loaded, 'all')
     return

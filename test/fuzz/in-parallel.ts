@@ -1,4 +1,4 @@
-/** Runs all, `width` at a time; the first failure is told with what it was about, and ends it. */
+/** Runs all, `width` at a time; the first failure names its case, and ends the run. */
 export const inParallel = async <T>(
   all: readonly T[],
   width: number,

@@ -17,7 +17,7 @@ const FIRST = IS_FULL ? 1 : 1 + (SEED % STEP)
 const KINDS = ['connect', 'query', 'write', 'post', 'wait']
 
 for (const onFault of ['isolate', 'abort'] as const) {
-  test(`whatever operation fails under ${onFault}: nothing partial, no hang, all is let go`, {
+  test(`whatever operation fails under ${onFault}: nothing partial, no hang, everything is released`, {
     timeout: TIMEOUT_MS,
   }, async (t) => {
     t.diagnostic(`COPYMAN_SEED=${SEED}`)

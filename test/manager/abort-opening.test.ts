@@ -33,7 +33,7 @@ beforeEach(() => target.query('TRUNCATE t, done'))
 const from = () => fromTable(fleet.source, 't')
 const into = (more = {}) => intoTable(target, 't', more)
 
-/** What stands in the way of a copy that opens, until it is taken away. */
+/** An obstacle to a copy that opens, until it is removed. */
 interface Obstacle {
   readonly producer?: ReturnType<typeof from>
   readonly receiver?: ReturnType<typeof into>

@@ -28,8 +28,8 @@ const makeManager = (options: CopyManagerOptions = {}): CopyManager =>
   )
 
 /**
- * Gives a copy up in mid-copy, in the caller's way. Both ends must have come back to a message boundary by themselves:
- * the servers' logs tell a CopyFail and a cancelled statement, not connections that broke.
+ * Aborts a copy in mid-copy, in the way that the test gives. Both ends must return to a message boundary on their own:
+ * the servers' logs show a CopyFail and a cancelled statement, not connections that broke.
  */
 const givingUp = async (giveUp: (manager: CopyManager) => Promise<void>): Promise<void> => {
   const logs = await Promise.all(fleet.all.map(logFromNow))
@@ -194,6 +194,6 @@ story('a signal between two commits stops before the second, and the error lists
   await fleet.assertNoConnections()
   await assertRows([first], 't', ROWS)
   await assertRows([second], 't', 0)
-  // a COMMIT behind the ROLLBACK would load nothing either, with a warning only
+  // a COMMIT after the ROLLBACK would load nothing either, with a warning only
   assert.doesNotMatch(await log(), /no transaction in progress/)
 })

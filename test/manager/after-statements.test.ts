@@ -17,7 +17,7 @@ const UNTIL_CANCELLED = 'DO $$ BEGIN PERFORM pg_sleep(2); EXCEPTION WHEN query_c
 
 for (const by of ['its signal', 'close()'] as const) {
   story(
-    `what follows of the statements behind the COPY is never run outside the transaction when a copy is ended by ${by}`,
+    `the rest of the after statements never runs outside the transaction when a copy is ended by ${by}`,
     async () => {
       const controller = new AbortController()
       await using manager = new CopyManager(

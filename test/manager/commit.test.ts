@@ -34,7 +34,7 @@ for (const [what, bad, expected] of [
 ] as const) {
   const good = fleet.targets[0] as Server
 
-  story(`${what}: nobody commits under 'abort'`, async () => {
+  story(`${what}: no receiver commits under 'abort'`, async () => {
     const error = await failsWith(copy({ from: from(), to: [into(0), into(bad)] }), { cause: ReceiverFault })
     assert.equal(error.sqlState ?? [...error.cause.faults.values()][0]?.code, expected)
     assert.deepEqual(error.committed, [])
@@ -91,7 +91,7 @@ story("under 'each' those of the first pass are visible before a further pass be
 })
 
 story(
-  "what was committed stays a success when the producer's own close() fails, and the result tells of both",
+  "what was committed stays a success when the producer's own close() fails, and the result reports both",
   async () => {
     const boom = new RangeError('boom')
     const producer = from()

@@ -65,7 +65,7 @@ story(
   },
 )
 
-story('the only target dies and nobody reconciles: CopyFailed, and no receiver is left', async () => {
+story('the only target is lost and not reconciled: CopyFailed, and no receiver is left', async () => {
   const [only] = fleet.targets as [Server]
   const manager = new CopyManager(fromTable(fleet.source, 't'), [intoTable(only, 't')], { ring: RING })
   let fault: ReceiverFault<Receiver> | undefined
@@ -95,7 +95,7 @@ story("under 'abort' the receiver that faulted is in no list of those taking par
 })
 
 story(
-  'of five receivers three fault, each in its own way, nobody reconciles, and the rest complete',
+  'three of five receivers fault in different ways and are not reconciled: the other two complete',
   async () => {
     const [first, second, third] = fleet.targets as [Server, Server, Server]
     const receivers = [

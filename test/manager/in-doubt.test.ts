@@ -19,7 +19,7 @@ import {
 import { cutInsteadOf } from '../support/treatments.js'
 
 const ROWS = 5000
-// no such standby ever answers: who asks for it waits in COMMIT until he is terminated, and is committed then
+// no such standby ever answers: a backend waits for it in COMMIT until it is terminated, and has committed then
 const fleet = await startFleet(2, { settings: { synchronous_standby_names: 'nobody' }, rows: ROWS })
 const [first, second] = fleet.targets as [Server, Server]
 
@@ -105,7 +105,7 @@ for (const [how, losing] of Object.entries(LOST)) {
   }
 }
 
-/** The moment after COMMIT was sent to the first target, whose backend is stopped; the second may have been told as well. */
+/** The moment after COMMIT was sent to the first target, whose backend is stopped; the second may have got it as well. */
 const atCommit = async (
   onFault: 'abort' | 'isolate',
   options: CopyManagerOptions,

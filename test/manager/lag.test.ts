@@ -45,7 +45,7 @@ const STROLL = 12_000_000
 
 // more than the kernel's socket buffers and the ring hold, on the way through a relay
 
-/** Three targets, of which the first is behind a slow line. Everything is let go of, however the test ends. */
+/** Three targets; the first is on a slow line. Everything is released, however the test ends. */
 const withSlowLine = async (
   bytesPerSecond: number,
   act: (receivers: readonly StatementReceiver[], line: ThrottledServer) => Promise<void>,
@@ -150,7 +150,7 @@ story(
 )
 
 story(
-  'row 21: in a loop of the caller’s own the slow one lets go before the caller has decided, and goes on only from the start',
+  'row 21: in the caller’s own loop the slow target releases everything before the caller has decided, and can only start again',
   async () => {
     await withSlowLine(CRAWL, async (receivers, line) => {
       const manager = managing(receivers, drop(1))
@@ -247,58 +247,61 @@ story('row 21: two of three targets are slow under drop: both are dropped', asyn
   await assertRows([throttled, second], 'wide', 0)
 })
 
-story('row 21: nobody is dropped for a slow loop, for a slow source, or when nobody is held up', async () => {
-  const seconds = 0.25
-  const slices = Array.from({ length: 24 }, (_, i) => [`${i}\t${'x'.repeat(900)}\n`])
-  const small = { ring: { slots: 2, slotBytes: 1024 }, ...drop(seconds) }
-  const waitFor = (ms: number) => async () => {
-    await sleep(ms)
-  }
-  let taken = 0
-  let isAsleep = false
-  // it holds the slot that the loop holds too, and moves on when that does
-  const beside = new CallReceiver(async ({ sequence }) => {
-    while (isAsleep && sequence >= taken) await sleep(5)
-  })
-  const loop = new CopyManager(new IteratorProducer(slices), [beside, new NullReceiver()], small)
-  let turns = 0
-  const slowly = await iterate(loop, {
-    cycle: async ({ messages }) => {
-      taken += messages
-      turns += 1
-      if (turns > 4) return
-      isAsleep = true
-      await sleep(600)
-      isAsleep = false
-    },
-  })
-  const source = async function* () {
-    for (const rows of slices.slice(0, 4)) {
-      await sleep(400)
-      yield rows
+story(
+  'row 21: no receiver is dropped for a slow loop, for a slow source, or when it holds up no other',
+  async () => {
+    const seconds = 0.25
+    const slices = Array.from({ length: 24 }, (_, i) => [`${i}\t${'x'.repeat(900)}\n`])
+    const small = { ring: { slots: 2, slotBytes: 1024 }, ...drop(seconds) }
+    const waitFor = (ms: number) => async () => {
+      await sleep(ms)
     }
-  }
-  const silent = new CopyManager(
-    new IteratorProducer(source()),
-    [new NullReceiver(), new NullReceiver()],
-    small,
-  )
-  // as slow as each other; then one alone
-  const all = [new CallReceiver(waitFor(60)), new CallReceiver(waitFor(60))]
-  const together = new CopyManager(new IteratorProducer(slices), all, small)
-  const alone = new CopyManager(new IteratorProducer(slices), [new CallReceiver(waitFor(60))], small)
-  const faults = [
-    slowly,
-    ...(await Promise.all([silent, together, alone].map((manager) => iterate(manager)))),
-  ].flatMap(({ faults }) => faults)
-  assert.deepEqual(faults, [])
-})
+    let taken = 0
+    let isAsleep = false
+    // it holds the slot that the loop holds too, and moves on when that does
+    const beside = new CallReceiver(async ({ sequence }) => {
+      while (isAsleep && sequence >= taken) await sleep(5)
+    })
+    const loop = new CopyManager(new IteratorProducer(slices), [beside, new NullReceiver()], small)
+    let turns = 0
+    const slowly = await iterate(loop, {
+      cycle: async ({ messages }) => {
+        taken += messages
+        turns += 1
+        if (turns > 4) return
+        isAsleep = true
+        await sleep(600)
+        isAsleep = false
+      },
+    })
+    const source = async function* () {
+      for (const rows of slices.slice(0, 4)) {
+        await sleep(400)
+        yield rows
+      }
+    }
+    const silent = new CopyManager(
+      new IteratorProducer(source()),
+      [new NullReceiver(), new NullReceiver()],
+      small,
+    )
+    // as slow as each other; then one alone
+    const all = [new CallReceiver(waitFor(60)), new CallReceiver(waitFor(60))]
+    const together = new CopyManager(new IteratorProducer(slices), all, small)
+    const alone = new CopyManager(new IteratorProducer(slices), [new CallReceiver(waitFor(60))], small)
+    const faults = [
+      slowly,
+      ...(await Promise.all([silent, together, alone].map((manager) => iterate(manager)))),
+    ].flatMap(({ faults }) => faults)
+    assert.deepEqual(faults, [])
+  },
+)
 
 const MANY = Array.from({ length: 64 }, (_, i) => [`${i}\t${'x'.repeat(900)}\n`])
 const HASH = createHash('md5').update(MANY.flat().join('')).digest('hex')
 
 story(
-  'row 21: a function that does not settle is left to itself, and one that was lent its slot is waited for',
+  'row 21: the copy goes on without a function that does not settle, and waits for one that was lent its slot',
   async () => {
     let settle: () => void = () => undefined
     let calls = 0

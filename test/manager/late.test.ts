@@ -18,7 +18,7 @@ import {
 const fleet = await startFleet(2, { rows: 25_000, row: 'i, repeat(md5(i::text), 1 + i % 60)' })
 const [lost, other] = fleet.targets as [Server, Server]
 
-// row 1 waits for whoever holds this lock
+// row 1 waits for the holder of this lock
 await lost.query(`
   CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$;
@@ -59,14 +59,14 @@ story(
 )
 
 story(
-  'a target that stalled is taken back from the start, though all others are complete before it has let go',
+  'a target that stalled is taken back from the start, though all others are complete before it has released its slots',
   async () => {
     const holder = await lost.client()
     const going: Promise<unknown>[] = []
     try {
       await holder.query('SELECT pg_advisory_lock(1)')
       await takingBack(
-        // the ring holds the whole table, so that nobody waits for the one that is letting go
+        // the ring holds the whole table, so that no receiver waits for the one that releases its slots
         { ring: { slots: 64, slotBytes: 1024 * 1024 }, deadlines: { stall: 400 } },
         {
           fault(manager) {

@@ -21,7 +21,7 @@ import {
 } from '../support/story.js'
 
 // Rows of very different lengths that read like messages and SQL, and a target that checks each: whatever arrives
-// overwritten, or out of step, ends in the target's log as something else than a COPY that was given up.
+// overwritten, or out of step, ends in the target's log as something else than a COPY that was cancelled.
 const fleet = await startFleet(2, { settings: { log_statement: 'all' } })
 const CONTENT = `repeat('; CREATE TABLE executed(); SELECT ' || md5(i::text) || ' Q', 1 + i % 37)`
 

@@ -32,7 +32,7 @@ const assertOfEveryRow = (notices: readonly Notice[]): void => {
 }
 
 story(
-  'a notice for every row, from the source and from both targets, deadlocks nobody and keeps its order',
+  'a notice for every row, from the source and from both targets, causes no deadlock and keeps its order',
   async () => {
     for (const target of fleet.targets)
       await target.query('CREATE TRIGGER tell BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION tell_row()')
@@ -73,7 +73,7 @@ story(
 )
 
 // PostgreSQL delivers notifications to a session only between transactions, and LISTEN takes effect at COMMIT: so what
-// another session sends in mid-copy to a receiver that listens in its own transaction goes to nobody, and what the
+// another session sends in mid-copy to a receiver that listens in its own transaction is lost, and what the
 // receiver's own transaction sends arrives with the answer to its COMMIT.
 story(
   'NOTIFY from another session disturbs no copy, and the one of the copy itself comes with its COMMIT',

@@ -37,7 +37,7 @@ beforeEach(async () => {
   )
 })
 
-/** Changes the source's table without a pause until told to stop. Gives how many changes were made. */
+/** Changes the source's table without a pause until it is stopped. @returns how many changes were made */
 const keepChanging = (): { stop(): Promise<number>; made(): number } => {
   let stopping = false
   let made = 0
@@ -200,7 +200,7 @@ story('a source that can run only once refuses both, and the copy goes on', asyn
 })
 
 story(
-  'a source that gives something else in its second pass fails the copy, and nobody has a row',
+  'a source that gives other rows in its second pass fails the copy, and no receiver has a row',
   async () => {
     const [first, second] = fleet.targets as [Server, Server]
     let runs = 0

@@ -124,7 +124,7 @@ const countSlices = async (): Promise<number> => {
   return Math.floor((row?.bytes ?? 0) / SLOT_BYTES)
 }
 
-story('one that throws again before the next turn is told again, and is not dropped', async () => {
+story('a receiver that throws again before the next turn is reported again, and is not dropped', async () => {
   let calls = 0
   const receiver = new CallReceiver(() => {
     calls += 1

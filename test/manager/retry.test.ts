@@ -133,7 +133,7 @@ for (const how of ['fast', 'immediate'] as const) {
         await lost.stop(how)
       })
       const restarting = (async () => {
-        // the second retry found nobody to connect to
+        // the second retry found no server to connect to
         await until(() => (manager.outcomes[0]?.retries ?? 0) >= 2, 'it is retried while the server is down')
         await lost.start()
       })()
@@ -144,7 +144,7 @@ for (const how of ['fast', 'immediate'] as const) {
         Array(3).fill(['committed', ROWS]),
       )
       assert.ok((result.receivers[0]?.retries ?? 0) >= 2)
-      // the source is read again only once somebody is there to be fed
+      // the source is read again only when a receiver has joined
       assert.equal(manager.stats().pass, 2)
       await fleet.assertEqual('t')
     },
@@ -252,7 +252,7 @@ story('row 12: what a server refuses (23505) is not retried, also beside a fault
   }
 })
 
-story('row 23: onFault is told only of what is not retried', async () => {
+story('row 23: onFault gets only the faults that are not retried', async () => {
   const manager = managing(terminating(second), {
     before: [`INSERT INTO t VALUES (${ROWS}, 'in the way')`],
   })
@@ -274,7 +274,7 @@ story('row 23: onFault is told only of what is not retried', async () => {
 })
 
 story(
-  "row 23: of two faults at once onFault is told of the one that is not retried; under 'abort' neither is",
+  "row 23: of two faults at once onFault gets the one that is not retried; under 'abort' neither is retried",
   async (s) => {
     for (const isAbort of [true, false]) {
       const receivers = [intoTable(lost, 't'), intoTable(second, 'missing'), intoTable(third, 't')]
@@ -356,21 +356,18 @@ story('row 4: a role that has no connection left (53300) is retried until it has
   await fleet.assertEqual('t')
 })
 
-story(
-  'row 2: a server that says nothing while it is connected to is worth another try, and says so',
-  async () => {
-    const silent = await silentServer()
-    try {
-      const connection = { ...lost.connection, port: silent.port }
-      const manager = managing(undefined, { connection }, { deadlines: { connect: 200 } })
-      const error = await failsWith(manager.run({ retry: { times: 1, backoff: 10 } }))
-      const fault = faultOf(error.cause as ReceiverFault<Receiver>, 'target1')
-      assert.ok(fault instanceof CopyError)
-      assert.deepEqual([fault.code, fault.retryable], ['COPY_CONNECT', true], fault.message)
-      assert.equal(manager.outcomes[0]?.retries, 1)
-    } finally {
-      await silent.close()
-    }
-    await fleet.assertEmpty('t')
-  },
-)
+story('row 2: a server that is silent during connecting is a retryable fault', async () => {
+  const silent = await silentServer()
+  try {
+    const connection = { ...lost.connection, port: silent.port }
+    const manager = managing(undefined, { connection }, { deadlines: { connect: 200 } })
+    const error = await failsWith(manager.run({ retry: { times: 1, backoff: 10 } }))
+    const fault = faultOf(error.cause as ReceiverFault<Receiver>, 'target1')
+    assert.ok(fault instanceof CopyError)
+    assert.deepEqual([fault.code, fault.retryable], ['COPY_CONNECT', true], fault.message)
+    assert.equal(manager.outcomes[0]?.retries, 1)
+  } finally {
+    await silent.close()
+  }
+  await fleet.assertEmpty('t')
+})

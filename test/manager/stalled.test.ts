@@ -81,7 +81,7 @@ for (const ring of [
   )
 }
 
-story('a stalled target that nobody reconciles is dropped, and the other completes', async () => {
+story('a stalled target that is not reconciled is dropped, and the other completes', async () => {
   const manager = await stalling(
     { ring: RING, deadlines: { stall: 400, abort: 300 } },
     (manager, stalled) => {
@@ -111,7 +111,7 @@ story('a stalled target that is reconciled from the start takes part in a furthe
   await fleet.assertEqual('wide')
 })
 
-story('a stall that was reported again before it was reconciled leaves nobody waiting', async () => {
+story('a stall that is reported again before its reconcile leaves no receiver waiting', async () => {
   let faults = 0
   // the ring holds all of the table: the target can complete without another turn of the loop
   const ring = { slots: 64, slotBytes: 1024 * 1024 }

@@ -193,7 +193,7 @@ class Series {
     await turn.client.query('ROLLBACK; BEGIN')
   }
 
-  /** The source itself fails, while the receivers' threads are starting or in mid-copy: nobody has anything. */
+  /** The source itself fails, while the receivers' threads are starting or in mid-copy: no receiver has rows. */
   async #failing({ n }: Turn, onFault: OnFault): Promise<void> {
     const early = onFault === 'isolate'
     const source = early ? sourceOf(n, 'i', 'missing') : sourceOf(n, `(i - ${ROWS / 2})`)
@@ -238,7 +238,7 @@ const withThreads = (counts: Counts, threads: number): Counts => {
 for (const pools of ['own', 'shared'] as const) {
   const copies = COPIES[pools]
   const how = pools === 'own' ? 'each with a pool of its own' : 'all on one shared pool'
-  story(`${copies} copies, half of them faulted, ${how}, leave nothing behind`, async () => {
+  story(`${copies} copies, half of them faulted, ${how}, leave no resource open`, async () => {
     const base = pools === 'own' ? 0 : 1000
     const threads = 2 * LANES
     const withPool = async (use: (pool: WorkerPool | undefined) => Promise<void>): Promise<void> => {
@@ -255,7 +255,7 @@ for (const pools of ['own', 'shared'] as const) {
         ),
       )
     const onClients = clientListeners()
-    // what a process opens once and keeps, such as the name lookup's threads, is there when the first have run
+    // what a process opens once and keeps, e.g. the threads of the name lookup, is there when the first have run
     await withPool((pool) => new Series(pool).run(base, WARM_UP))
     const before = footprint()
     const heap = await heapInUse()

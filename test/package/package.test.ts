@@ -35,7 +35,7 @@ const fleet = await startFleet(1)
 await fleet.everywhere('CREATE TABLE t (i int)')
 await fleet.source.query('INSERT INTO t SELECT generate_series(1, 1000)')
 
-/** Runs a program of the project's, told the two servers' URLs. */
+/** Runs a program of the project, with the URLs of the two servers. */
 const runProgram = async (name: string, text: string, ...flags: string[]): Promise<string> => {
   await writeFile(join(folder, name), text)
   const urls = fleet.all.map(({ url }) => url)

@@ -5,7 +5,7 @@ import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Server } from '../../scripts/postgres/server.js'
 
-/** Those in test/fixtures/tls; make.sh there tells what each one is. `server` signs itself, `ca` signs the others. */
+/** Those in test/fixtures/tls; make.sh there describes each one. `server` signs itself, `ca` signs the others. */
 export type Certificate = 'server' | 'named' | 'addressed' | 'other' | 'expired' | 'revoked' | 'client'
 
 const FOLDER = new URL('../../../test/fixtures/tls/', import.meta.url)
@@ -16,7 +16,7 @@ export const certificateText = (file: string): string => readFileSync(new URL(fi
 
 const lines = (pem: string): string => `SELECT unnest(string_to_array('${pem.trim()}', E'\\n'))`
 
-/** Turns TLS on with a certificate of the fixtures. The server writes it itself, so it is its own whoever it runs as. */
+/** Turns TLS on with a certificate of the fixtures. The server writes it itself, so it owns the file, whichever user it runs as. */
 export const serveTls = async (server: Server, certificate: Certificate): Promise<void> => {
   await server.query(`COPY (${lines(certificateText(`${certificate}.crt`))}) TO PROGRAM 'cat > server.crt'`)
   await server.query(

@@ -36,5 +36,5 @@ export const tableOf = (rows: number, format: CopyFormat): Buffer[] => {
   return [Buffer.concat([SIGNATURE, first]), ...rest, TRAILER]
 }
 
-/** What stands behind the statement for a format. */
+/** The options after the statement for a format. */
 export const optionsOf = (format: CopyFormat): string => (format === 'text' ? '' : ` (FORMAT ${format})`)

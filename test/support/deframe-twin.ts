@@ -4,7 +4,7 @@ const COPY_DATA = 0x64 // 'd'
 const HEADER_BYTES = 5
 
 /**
- * The deframing kernel in plain TypeScript: what the kernel is to do, said once more. Tests hold the two against each
+ * The deframing kernel in plain TypeScript: a second implementation. Tests hold the two against each
  * other, and a benchmark shows what the kernel is for.
  */
 export class DeframeTwin implements Deframer {

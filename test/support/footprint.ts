@@ -25,7 +25,7 @@ const openFiles = (): string[] =>
   readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
       const name = readlinkSync(`/proc/self/fd/${fd}`).replace(/\d+/g, '')
-      // a thread's own from some moment of its life on, as newer Nodes have it; that the thread is left is told by `threads`
+      // a thread's own from some moment of its life on, as newer Nodes have it; a thread that is left shows in `threads`
       return name === 'anon_inode:[io_uring]' ? [] : [`file ${name}`]
     } catch {
       // the one that reads the folder
@@ -34,7 +34,7 @@ const openFiles = (): string[] =>
   })
 
 /**
- * All that this process holds: what keeps its event loop alive, listeners on itself, and where the system tells,
+ * All that this process holds: what keeps its event loop alive, listeners on itself, and where the system reports it,
  * threads and open files by kind. One thread more is also an eventpoll, an eventfd and two pipes, and a `/dev/null`
  * from its first socket on.
  */
@@ -68,7 +68,7 @@ export const assertNoMore = async (before: Counts, measure: () => Counts): Promi
 export const heapInUse = async (): Promise<number> => {
   for (let least = Number.POSITIVE_INFINITY; ; ) {
     collect()
-    // finalizers, and what they let go of, have their turn
+    // finalizers, and the resources that they release, have their turn
     await sleep(20)
     const now = process.memoryUsage().heapUsed
     if (now >= least * 0.999) return Math.min(now, least)

@@ -3,9 +3,9 @@ import { ClientSession } from '../clients/client-session.js'
 import { PooledClient } from '../clients/pooled-client.js'
 import type { ServerAccess } from './server-access.js'
 
-/** Reaches the server of a user's pool by another client of the pool, which is released as it was. */
+/** Reaches the server of a user's pool by another client of the pool, and releases that client unchanged. */
 export const poolAccess = (pool: pg.Pool): ServerAccess => ({
-  unreached: 'the pg.Pool gave no other client',
+  unreached: 'the pg.Pool had no other client free',
   async connect(connectMs, signal) {
     const pooled = await PooledClient.borrow(pool, connectMs, signal)
     try {

@@ -16,11 +16,12 @@ interface QuerySession {
 
 /** How to reach a receiver's server on another connection, to ask for the result of a COMMIT whose answer was lost. */
 export interface ServerAccess {
-  /** Says that there was no connection in time, for error texts. */
+  /** A clause for error texts: there was no connection in time. */
   readonly unreached: string
   /**
-   * @param connectMs how long this may take; 0 for no limit
-   * @param signal cancels it
+   * Connects.
+   * @param connectMs how long connecting may take; 0 for no limit
+   * @param signal cancels connecting
    * @throws CopyError COPY_CONNECT, COPY_TLS or COPY_PROTOCOL
    */
   connect(connectMs: number, signal: AbortSignal): Promise<QuerySession>

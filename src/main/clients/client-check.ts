@@ -30,7 +30,10 @@ export const checkClient = (
     throw new CopyError('COPY_OPTION', `${where}.client is in pipeline mode, in which pg runs no COPY`)
   }
   if (!isPooled && session !== undefined) {
-    throw new CopyError('COPY_OPTION', `${where}.session is for connections of ours; set it on your client`)
+    throw new CopyError(
+      'COPY_OPTION',
+      `${where}.session does not apply to a pg.Client of yours; set these settings on the client`,
+    )
   }
   return client
 }

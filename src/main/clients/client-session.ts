@@ -66,7 +66,7 @@ export const refuseSameClient = (ends: Iterable<object>): void => {
 
 /**
  * A user's pg.Client for the time of a copy, with the methods of a Session. Its transaction is never begun or committed
- * here, and the client is never ended. `end` removes all listeners.
+ * here, and the client is never ended. `close` removes all listeners.
  */
 export class ClientSession implements StatementSession, CopyInSession {
   readonly client: pg.Client
@@ -200,7 +200,7 @@ export class ClientSession implements StatementSession, CopyInSession {
     endUse(this.client)
   }
 
-  /** The client's query_timeout is meant for short queries. In a COPY it would leave the connection within a message. */
+  /** The client's query_timeout is meant for short queries. It would end a COPY in the middle of a message. */
   #patience(): object {
     return (this.client as PgClient).connectionParameters?.query_timeout ? { query_timeout: MAX_MS } : {}
   }

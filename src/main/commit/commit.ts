@@ -10,8 +10,8 @@ export type CommitResult =
   | { readonly state: 'committed'; readonly note?: CopyError }
   | { readonly state: 'faulted'; readonly fault: CopyError }
 
-/** Classes of the SQLSTATEs of a server or connection that ends: the COMMIT may have been done before, or not. */
-const OWN_TROUBLE = ['08', '53', '57', '58', 'F0', 'XX']
+/** Classes of the SQLSTATEs of a failing server or connection, which do not say whether the COMMIT was done before. */
+const INCONCLUSIVE = ['08', '53', '57', '58', 'F0', 'XX']
 
 /** Whether a fault says that the result of a COMMIT is not known. */
 export const isInDoubt = (fault: CopyError | undefined): boolean => fault?.code === 'COPY_IN_DOUBT'
@@ -65,7 +65,7 @@ export class Commit {
    */
   failed(fault: CopyError): void {
     const { sqlState } = fault
-    const isResult = sqlState !== undefined && !OWN_TROUBLE.includes(sqlState.slice(0, 2))
+    const isResult = sqlState !== undefined && !INCONCLUSIVE.includes(sqlState.slice(0, 2))
     if (fault.code === 'COPY_COMMIT' || isResult) {
       this.#end({ state: 'faulted', fault })
       return
@@ -119,7 +119,7 @@ export class Commit {
     if (id === undefined || server === undefined) return unknown('it has no server that could be asked')
     if (identity === undefined) {
       return unknown(
-        'which server it was in could not be learned, for want of the right to pg_control_system() or its like',
+        'the identity of its server is unknown: the role may not call pg_control_system() or a similar function',
       )
     }
     if (resolve === 0) return unknown('deadlines.resolve is 0')

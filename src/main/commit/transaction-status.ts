@@ -23,7 +23,7 @@ export type TransactionStatus =
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
-/** Closing a connection to a server that has answered. */
+/** How long closing the connection may take, after the server has answered. */
 const CLOSE_MS = 500
 /** Lost connections, too many connections, a server that shuts down or starts: a later attempt may get an answer. */
 const TRANSIENT = ['08', '53', '57']
@@ -128,7 +128,7 @@ const trustInStatus = async (
   const here = toServerIdentity(await values(SERVER_IDENTITY))
   if (here?.cluster !== identity.cluster) return 'other-server'
   const isRestarted = here.serverStart !== identity.serverStart
-  // a copy of the cluster, which ran at the same time as the transaction
+  // this postmaster ran already at the time of the transaction, and did not run the transaction: a copy of the cluster
   if (isRestarted && here.serverStart <= identity.now) return 'other-server'
   if (here.countsSince === identity.countsSince) return 'full'
   const [isOlder, isQuiet, isUnused] = await values(

@@ -1,13 +1,13 @@
 import type { ReceiverHandle } from '../handles/receiver-handle.js'
 import type { RingGate } from '../ring/gate.js'
 
-/** A receiver that has not released this share of the ring's slots holds the source up when the ring is full. */
+/** While the ring is full, the source waits for a receiver that still holds more than this share of the slots. */
 const FULL = 0.5
-/** A receiver that holds the others up for this long is worth a question to its server, in milliseconds. */
+/** How long a receiver must hold the others up before its server is asked, in milliseconds. */
 const SUSPECT_MS = 2_000
-/** A question needs a connection of its own: no more than one in this time, in milliseconds. */
+/** The least time between two questions, each of which needs a connection of its own, in milliseconds. */
 const ASK_MS = 5_000
-/** A receiver that did not hold the others up for this long does so no more, in milliseconds. */
+/** A receiver that has not held the others up for this long is no longer suspected, in milliseconds. */
 const FORGET_MS = 1_000
 
 interface Suspect {
@@ -16,7 +16,7 @@ interface Suspect {
 }
 
 /**
- * Finds the receivers for which the source waits now, and asks the server of the only one what its backend waits for. It
+ * Finds the receivers that the source waits for now. If there is only one, asks its server what its backend waits for. It
  * looks when the caller asks for stats, and has no timer of its own.
  */
 export class Bottleneck {
@@ -30,8 +30,8 @@ export class Bottleneck {
 
   /**
    * @param now milliseconds of a monotonic clock
-   * @returns the receivers that hold the others up at this moment: while the ring is full, those that have not released
-   *   half of it; after the end of the source, those with data left to take
+   * @returns the receivers that hold the others up at this moment: while the ring is full, those that still hold
+   *   more than half of it; after the end of the source, those with data left to take
    */
   look(handles: readonly ReceiverHandle[], now: number): readonly ReceiverHandle[] {
     const holding = handles.filter((handle) => this.#holdsUp(handle))

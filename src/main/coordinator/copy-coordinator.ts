@@ -145,7 +145,7 @@ export class CopyCoordinator {
     return this.#retries.countOf(this.#parts.group.handleOf(receiver))
   }
 
-  /** Reconciles it from the start, and counts that as a retry. @param pauseMs how long its next pass must not begin yet */
+  /** Reconciles it from the start, and counts that as a retry. @param pauseMs the least time before its next pass */
   retry(receiver: Receiver, pauseMs: number): Promise<void> {
     this.#retries.add(this.#parts.group.handleOf(receiver), pauseMs)
     return this.reconcile(receiver, 'start')

@@ -10,7 +10,7 @@ const MOST_LOOK_MS = 250
 /** How long such a receiver has to release everything: its connection is destroyed, which takes no time. */
 const CLOSE_MS = 1
 
-/** How long each receiver has held up the others. Time in which it holds up none counts down. */
+/** How long each receiver has held up the others. Counts down while the receiver holds up none. */
 export class LagMeter<R> {
   readonly #limitMs: number
   readonly #heldMs = new Map<R, number>()
@@ -20,7 +20,7 @@ export class LagMeter<R> {
   }
 
   /**
-   * For the last `ms` milliseconds these held up the others.
+   * @param holding the receivers that held up the others for the last `ms` milliseconds
    * @returns those that have done so for longer than the limit; their time begins again at 0
    */
   look(holding: readonly R[], ms: number): R[] {

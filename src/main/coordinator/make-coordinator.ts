@@ -22,7 +22,7 @@ export interface CopyPlan {
   readonly options: CheckedOptions
   /** Handed down whole to all that report something. */
   readonly observer: CopyObserver
-  /** The observer counts in it what it hears; the coordinator's loop waits for that. */
+  /** The observer counts events here, and the coordinator's loop waits for the next one. */
   readonly eventCount: EventCount
   /** All that the observer was warned of. Live. */
   readonly warnings: readonly CopyError[]

@@ -53,7 +53,7 @@ export class Passes {
     return this.#pass?.end
   }
 
-  /** Whether the last pass is over and no further pass is prepared, which a late report would end before its time. */
+  /** Whether the last pass is over and no further pass is prepared: receivers that join one have not reached its end. */
   get isOver(): boolean {
     return this.end !== undefined && !this.isPrepared
   }
@@ -145,5 +145,8 @@ export const requireFurtherPass = (producer: Producer, receiver: Receiver): void
   }
   if (producer.canRepeat) return
   const how = 'give a function that returns what can be iterated, or a COPY statement'
-  throw new CopyError('COPY_STATE', `${producer.name} can run only once, so a further pass cannot be: ${how}`)
+  throw new CopyError(
+    'COPY_STATE',
+    `${producer.name} can run only once, so no further pass is possible: ${how}`,
+  )
 }

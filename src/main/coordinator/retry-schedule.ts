@@ -8,13 +8,13 @@ export class RetrySchedule {
     return this.#retries.get(handle)?.count ?? 0
   }
 
-  /** Counts a retry. @param pauseMs how long the next pass must not begin yet, in milliseconds */
+  /** Counts a retry. @param pauseMs the least time before its next pass, in milliseconds */
   add(handle: ReceiverHandle, pauseMs: number): void {
     const count = this.countOf(handle) + 1
     this.#retries.set(handle, { count, dueAt: performance.now() + pauseMs })
   }
 
-  /** How long a pass with these receivers must not begin yet, in milliseconds; 0 for not at all. */
+  /** How long a pass with these receivers must still wait, in milliseconds; 0 when it may begin now. */
   pauseMs(handles: readonly ReceiverHandle[]): number {
     const dueAt = Math.max(0, ...handles.map((handle) => this.#retries.get(handle)?.dueAt ?? 0))
     return Math.max(0, dueAt - performance.now())

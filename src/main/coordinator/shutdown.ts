@@ -80,7 +80,7 @@ export class Shutdown {
     }
   }
 
-  /** Receivers keep to their deadline; a producer may be the caller's own code, which does not have to. */
+  /** Receivers keep to their deadline; a producer may be the caller's own code, which may ignore it. */
   async #bounded(work: Promise<void> | undefined): Promise<void> {
     const limitMs = this.#deadlineMs + GRACE_MS
     if (work !== undefined && !(await settlesWithin(work, limitMs)))

@@ -31,7 +31,7 @@ export interface PassTimes {
 }
 
 /**
- * Hears what happens in one copy. The manager makes one object, and hands it down whole to coordinator, group and
+ * Hears what happens in one copy. The manager makes one object, and passes that object to coordinator, group and
  * handles. The way of a worker's fault up to the caller of `CopyManager.next()`:
  *
  * 1. `workers/targets`: the target rejects its promise `failed`

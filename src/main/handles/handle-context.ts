@@ -9,7 +9,7 @@ import type { CopyObserver } from './copy-observer.js'
 export interface HandleContext {
   readonly ring: Ring
   readonly gate: RingGate
-  /** What lies before a sequence in the pass under way. */
+  /** Rows and bytes of the slices before a sequence, in the pass under way. */
   readonly before: (sequence: number) => Moved
   readonly deadlines: Required<Deadlines>
   readonly observer: CopyObserver

@@ -11,7 +11,7 @@ export class PassTimer implements PassTimes {
     return this.#passes
   }
 
-  /** From the begin of its pass to its completion; that of an earlier pass until the completion. */
+  /** From the begin of the last completed pass to its completion; 0 before. */
   get seconds(): number {
     return this.#seconds
   }

@@ -115,7 +115,7 @@ export class ReceiverGroup {
         handle.fail(new CopyError('COPY_STATE', 'the pool has no free thread for a receiver that joins late'))
       }
     }
-    // a receiver whose thread does not end was dropped: its cursor still gates, for what that thread was lent
+    // a receiver whose thread does not end was dropped: its cursor still gates, since the thread may read its slots
     const left = waiting.filter(({ state }) => state !== 'dropped')
     if (!signal.aborted) this.#beginAll(left, start())
   }

@@ -24,7 +24,7 @@ import * as guards from './reconcile-guards.js'
 import { ReleaseQueue } from './release-queue.js'
 import { RingSubscription } from './ring-subscription.js'
 
-/** Main's face of one receiver: its state, its part in the ring, and the commands to its runner. */
+/** One receiver as the main thread sees it: its state, its part in the ring, and the commands to its runner. */
 export class ReceiverHandle implements ReceiverView, LinkListener {
   readonly receiver: Receiver
   readonly name: string
@@ -60,7 +60,7 @@ export class ReceiverHandle implements ReceiverView, LinkListener {
     return STATES[this.#state.name]
   }
 
-  /** Settles when it has released what it was told to release so far. */
+  /** Settles when all releases that were ordered so far are done. */
   get released(): Promise<unknown> {
     return this.#releases.settled
   }

@@ -9,7 +9,7 @@ import type { Commit } from '../commit/commit.js'
  * - `completed`: all data is in; the last state of receivers that have nothing to commit.
  * - `dropped`: the copy went on without it after a fault.
  * - `aborted`, `rolled-back`: the copy was aborted before, or after, its data was complete.
- * - `in-doubt`: COMMIT was sent, its answer was lost, and its server could not be asked for the result.
+ * - `in-doubt`: COMMIT was sent, its answer was lost, and no server could report the result.
  */
 export type ReceiverState =
   | 'opening'
@@ -50,7 +50,7 @@ export type HandleState =
 
 export type StateName = HandleState['name']
 
-/** How a receiver ends whose data does not count. */
+/** The ends in which none of the receiver's data is loaded. */
 export type EndState = 'dropped' | 'aborted' | 'rolled-back'
 
 /** What a state means, whatever else is known of the receiver. */
@@ -94,7 +94,7 @@ export const STATES: Readonly<Record<StateName, StateFacts>> = {
     shown: 'completing',
     next: ['completed', 'finished', 'faulted', 'aborted'],
   },
-  // aborted: the runner completed while it was being told to abort
+  // aborted: the runner completed while the command to abort was on its way
   completed: {
     ...LOADED,
     shown: 'completed',
@@ -110,7 +110,7 @@ export const STATES: Readonly<Record<StateName, StateFacts>> = {
     shown: 'faulted',
     next: ['faulted', 'receiving', 'completing', 'waiting', 'dropped', 'aborted', 'rolled-back'],
   },
-  // whatever fails later, the doubt is what the caller must hear
+  // a later failure must not hide from the caller that the COMMIT is in doubt
   unresolved: { ...UNDER_WAY, isInDoubt: true, ignoresFaults: true, shown: 'faulted', next: ['in-doubt'] },
   'in-doubt': { ...ENDED, isInDoubt: true, shown: 'in-doubt', next: [] },
   // what it began in the last pass is void, and so are its faults; a receiver that cannot be placed faults here, and one

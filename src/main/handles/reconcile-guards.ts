@@ -19,7 +19,7 @@ const requireFaulted = (name: string, state: HandleState): Faulted =>
     : refuse(name, `${name} has no fault to reconcile: it is ${STATES[state.name].shown}`)
 
 /**
- * @param isActive whether its runner was not told to abort
+ * @param isActive whether its runner takes part in a pass, and was not ordered to abort
  * @throws CopyError COPY_STATE without a fault, or when its runner cannot go on from where it stood
  */
 export const requireResumable = (name: string, state: HandleState, isActive: boolean): void => {

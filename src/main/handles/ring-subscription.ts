@@ -50,7 +50,7 @@ export class RingSubscription {
 
   /** Its cursor gates no more. Only when nothing of the ring can be read for it any more. */
   unsubscribe(): void {
-    // the cursor can be read for the last time
+    // the last moment at which the cursor can be read
     void this.progress
     this.#context.gate.remove(this.ticket.receiver)
   }

@@ -16,7 +16,7 @@ export interface Diagnosed {
 /** A receiver's runner as main holds it: the link to it while there is one, and whether it holds anything. */
 export class LinkedRunner implements Diagnosed {
   #link: ReceiverLink | undefined
-  /** Whether it may hold slots, a connection or a transaction that it was not told to release. */
+  /** Whether it may hold slots, a connection or a transaction that it was not ordered to release. */
   #isHolding = false
   #isClean = true
   #diagnosis: WaitDiagnosis | undefined
@@ -27,7 +27,7 @@ export class LinkedRunner implements Diagnosed {
     return this.#link !== undefined
   }
 
-  /** Whether it takes part in a pass, and was not told to abort. */
+  /** Whether it takes part in a pass, and was not ordered to abort. */
   get isActive(): boolean {
     return this.#isHolding && this.#answerAbort === undefined
   }
@@ -66,7 +66,7 @@ export class LinkedRunner implements Diagnosed {
   }
 
   /**
-   * Tells the runner to abort what it began, and kills it when it does not answer in time.
+   * Orders the runner to abort what it began, and kills the runner when it does not answer in time.
    * @returns whether nothing of it can touch the ring any more: false for a thread in a call that blocks, which exits
    *   when that call returns
    */
@@ -90,7 +90,7 @@ export class LinkedRunner implements Diagnosed {
     this.#answerAbort?.()
   }
 
-  /** Uses a runner no more that does not end. @returns settles when it has ended */
+  /** Stops using a runner that does not end. @returns settles when it has ended */
   async abandon(): Promise<void> {
     const link = this.#link
     this.#link = undefined

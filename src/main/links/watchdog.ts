@@ -4,7 +4,7 @@ import { readHeartbeat } from '../../shared/liveness/heartbeat.js'
 const LOOK_MS = 250
 /**
  * How many starting threads one core can serve before the default deadline: a step of a start takes some 100 ms, in
- * which a thread loads modules and shows no sign of life. More silent threads than these wait for a core, and get more
+ * which a thread loads modules and shows no sign of life. If more threads are silent, they wait for a core, and get more
  * time.
  */
 const THREADS_PER_CORE = 16

@@ -51,7 +51,10 @@ export class WorkerLink implements ReceiverLink {
       this.#port.postMessage(command)
     } catch (cause) {
       // a runner that does not get its commands would hold its slots and its thread for ever
-      this.#reportFault(`the worker thread could not be told to ${command.type}: ${messageOf(cause)}`, cause)
+      this.#reportFault(
+        `the command ${command.type} could not be sent to the worker thread: ${messageOf(cause)}`,
+        cause,
+      )
       this.kill()
     }
   }

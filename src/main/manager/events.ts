@@ -6,6 +6,6 @@ export interface CopyManagerEvents {
   notice: [event: Extract<ServerEvent, { type: 'notice' }>, receiver: string | undefined]
   notification: [event: Extract<ServerEvent, { type: 'notification' }>, receiver: string | undefined]
   parameter: [event: Extract<ServerEvent, { type: 'parameter' }>, receiver: string | undefined]
-  /** No progress for longer than `deadlines.slow`. Emitted then, and again whenever that has taken twice as long. */
+  /** An end made no progress for `deadlines.slow`. Emitted again each time that the wait has doubled. */
   slow: [event: Slowness, receiver: string | undefined]
 }

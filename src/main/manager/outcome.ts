@@ -36,8 +36,8 @@ export interface CopyResult {
   /** In the order in which the caller gave the receivers. */
   readonly receivers: readonly Outcome[]
   /**
-   * What failed while the copy released its resources, e.g. in the producer's own `close()`: all commits stand. And an
-   * error of the phase `commit` for each COMMIT whose answer was lost and that, as the server said when asked, was done.
+   * What failed while the copy released its resources, e.g. in the producer's own `close()`: all commits stand. Also an
+   * error of the phase `commit` for each COMMIT whose answer was lost, but which the server reported as committed.
    */
   readonly warnings: readonly CopyError[]
 }
@@ -53,8 +53,8 @@ export interface ReceiverStats {
   /** Share of the ring's slots that it has not released, 0 to 1. */
   readonly ringShare: number
   /**
-   * Whether the copy waits for it at this moment: the ring is full and it has not released half of it, or the source has
-   * ended and it has data left to take. One moment may be chance: callers that show this should average several calls.
+   * Whether the copy waits for it at this moment: the ring is full and it still holds more than half of the slots, or the
+   * source has ended and it has data left to take. One moment may be chance: to show this, average several calls.
    */
   readonly holdsUp: boolean
   /**

@@ -13,8 +13,8 @@ interface CopyStream extends CopyStreamQuery {
 }
 
 /**
- * A COPY IN whose data goes by from(). CopyCommand takes the server's answers: from() knows neither a statement that is
- * no COPY IN, which would end the process, nor ReadyForQuery after an error.
+ * A COPY IN whose data is written by from(). CopyCommand handles the server's answers, because from() handles neither a
+ * statement that is no COPY IN (the process would end) nor ReadyForQuery after an error.
  */
 class StreamedCopy extends CopyCommand {
   readonly #stream: CopyStream
@@ -47,7 +47,7 @@ class StreamedCopy extends CopyCommand {
 }
 
 /**
- * from() gets one chunk at a time: of several it keeps some back, and writes them when the connection is gone already.
+ * from() gets one chunk at a time. It would keep some of several chunks back, and write them to a connection that is gone.
  */
 export const MAX_IN_FLIGHT = 1
 

@@ -10,8 +10,8 @@ const MIN_ROOM_SHARE = 8
 
 /**
  * The slot that one stream fills: payload bytes lie at `[start, out)`, of which `[start, mark)` are whole rows; the slot
- * ends at `limit`. Addresses are of the ring's memory. Main thread only. Which slot that is, and when it is published, is
- * the writer's business.
+ * ends at `limit`. Addresses are of the ring's memory. Main thread only. The writer decides which slot that is, and when
+ * it is published.
  */
 export class OpenSlot {
   /** The ring's memory. */

@@ -4,7 +4,7 @@
  *
  * Publishing. The producer lays bytes into the open slot (open-slot.ts). When it is full, or early for an idle receiver
  * (publish-policy.ts), the writer (writer.ts) describes the slice in the table, stores the new published sequence and
- * rings the bell. Which slots are free, the table's owner knows (slot-table.ts).
+ * rings the bell. slot-table.ts knows which slots are free.
  *
  * Lagging. No slice is dropped for a slow receiver. Each receiver has a read cursor, and the slowest of them holds the
  * writer at most `slots` slices ahead (gate.ts). The gate names the receivers that hold up others; what happens to them

@@ -70,9 +70,9 @@ export class RingWriter {
     const continues = slot.isInsideRow
     if (continues && slot.room > 0) return true
     if (!this.#gate.isFree(this.#sequence + 1)) return false
-    // Node may still read into the rest of this slot. With the unfinished row, that read fits into the next slot, since both
-    // lie after `mark` here. And this slot is not claimed again before that read: no slice can be published until it comes.
-    // With several writers that reason falls, and a slot must be kept until its last read has come
+    // Node may still read into the rest of this slot. The unfinished row and that read fit into the next slot, since both
+    // lie after `mark` here. This slot is not claimed again before the read has come: nothing can be published until then.
+    // With several writers this would no longer hold, and a slot would have to be kept until its last read has come
     const end = continues ? slot.out : slot.mark
     const rest = slot.out - end
     const bytes = slot.wholeBytes + (continues ? end - slot.mark : 0)

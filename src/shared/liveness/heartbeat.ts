@@ -1,4 +1,4 @@
-/** Interval of a thread's heartbeat in milliseconds: a little shorter than that of main's looks. */
+/** Interval of a thread's heartbeat in milliseconds: a little shorter than the 250 ms after which main looks at it. */
 const BEAT_MS = 200
 
 /** The cell of a thread's heartbeat: a timer of the thread counts it up, main reads it, and no message goes between them. */

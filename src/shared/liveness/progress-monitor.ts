@@ -2,7 +2,7 @@ import type { CopyPhase } from '../errors/codes.js'
 import { type Diagnose, diagnosisOf } from './diagnosis.js'
 import type { Slowness, WaitDiagnosis } from './slowness.js'
 
-/** A watch looks this often within its limit: it reports at most a quarter too late. */
+/** How often a watch looks within its limit: a report comes at most a quarter of the limit too late. */
 export const LOOKS = 4
 
 /** How far an end of the copy is. While neither field changes, it makes no progress. */
@@ -12,8 +12,8 @@ export interface ProgressMark {
 }
 
 /**
- * Reports an end of the copy that makes no progress: after `slowMs`, and again each time that twice as long has passed
- * since its last progress. The stall detector has a clock of its own: it may run into a fault and never asks a server.
+ * Reports an end of the copy that makes no progress: after `slowMs`, and again each time that the time since its last
+ * progress has doubled. The stall detector is separate: past its limit there is a fault, and it asks no server.
  */
 export class ProgressMonitor {
   readonly #slowMs: number
@@ -25,7 +25,7 @@ export class ProgressMonitor {
 
   /**
    * @param slowMs 0 for no reports
-   * @param diagnose asks what the end waits for; `gone` when its end is reported in another way
+   * @param diagnose asks what the end waits for; `gone` when the end is lost, which is reported in another way
    */
   constructor(slowMs: number, diagnose: Diagnose, report: (slowness: Slowness) => void) {
     this.#slowMs = slowMs

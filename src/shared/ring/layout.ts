@@ -9,8 +9,8 @@
  *                                     | slot | bytes | rows | flags | mark (2 cells) | part | spare |
  * ```
  *
- * The table says in which slot the slice of a sequence lies. The entry of sequence s is number s modulo `slots`; the slot
- * may be any: a slot goes to the sequence that is published with it, and back to the free ones after that.
+ * The table says in which slot the slice of a sequence lies. The entry of sequence s is number s modulo `slots`. Any slot
+ * may hold the slice: a slot belongs to its sequence from the publish until all receivers have released it.
  *
  * Every cell is an int32 and has exactly one writer:
  *
@@ -25,8 +25,8 @@
  * | scratch                                                | main                                         | –            |
  * | a slot                                                 | main, from the claim until the publish       | –            |
  *
- * Receivers wait on the bell and not on `published`, since a state change must wake them too: one cell that changes
- * with either leaves no gap between looking and waiting.
+ * Receivers wait on the bell and not on `published`, since a state change must wake them too. With two cells, the one that
+ * is not waited on could change unnoticed.
  */
 
 /** A CopyData header ('d', int32 length) is written into the first bytes of a slot at publish. */

@@ -1,7 +1,7 @@
 import type { StreamState, Wait } from './cells.js'
 
 /**
- * Where a receiver's slices come from, as the drain loop needs it: the read cursor of a ring today. A reader knows two
+ * The source of a receiver's slices, as the drain loop sees it; `RingReader` is the only one today. A reader knows two
  * places, handed and released; the slices between them are in flight. Invariant: released ≤ handed ≤ published.
  */
 export interface SliceReader {

@@ -15,6 +15,7 @@ export interface Slice {
   readonly continues: boolean
   /** Identifies the slice in this copy: a slice that is delivered again has the same number. */
   readonly sequence: number
+  /** Number of the pass, from 1. After a reconcile from the start it is higher, and the rows come again. */
   readonly pass: number
 }
 
@@ -37,7 +38,7 @@ export class CallTarget implements Target {
   }
 
   async open(pass: number): Promise<void> {
-    // an aborted pass may have left a call under way: one slice at a time, also then
+    // an aborted pass may have left a call under way; the function gets one slice at a time, also then
     await this.#calling
     this.#pass = pass
   }

@@ -54,7 +54,7 @@ export class ReceiverRunner {
     if (command.type === 'begin') this.#attempt = new Attempt()
     const attempt = this.#attempt
     this.#execute(command, attempt).catch((cause: unknown) => {
-      // after an abort, the steps under way end with errors that bring no news
+      // after an abort, the steps under way end with errors that the abort itself has caused
       if (!attempt.aborted) this.#report({ type: 'fault', cause, resumable: false })
     })
   }

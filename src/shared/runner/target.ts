@@ -13,7 +13,7 @@ export interface Target {
   readonly phase?: CopyPhase
   /** Connects and begins the COPY; resolves when slices may be sent. */
   open(pass: number): Promise<void>
-  /** Whether a slice that failed may be sent again. Not to a server: its connection is of no more use then. */
+  /** Whether a slice that failed may be sent again. Not to a server: after a failed slice its connection is unusable. */
   readonly redelivers: boolean
   /** How many slices may be in flight: given to `send`, with `sent` not called yet. */
   readonly maxInFlight: number

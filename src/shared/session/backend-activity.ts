@@ -7,7 +7,7 @@ import { type BackendId, SERVER_START } from './backend-id.js'
 import { Session } from './session.js'
 import { sideConnectionMs } from './step-deadlines.js'
 
-/** The function and not the view: the view joins catalogs, and would wait where one of them is locked. */
+/** Not the view pg_stat_activity: the view joins catalogs, and would wait while one of them is locked. */
 const question = ({ processId }: BackendId): string =>
   `SELECT ${SERVER_START}, a.pid, a.state, a.wait_event_type, a.wait_event,
     pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(${processId}), ',')

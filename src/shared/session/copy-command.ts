@@ -95,8 +95,8 @@ export class CopyCommand implements PgQuery {
       copy.query(this.#text)
       return
     }
-    // one segment: a Sync that the server has not read when it is terminated makes its kernel send RST, and then the
-    // server's reason, which it had written before, is lost on our side
+    // all in one segment: if the server is terminated before it has read the Sync, its kernel sends RST, and the error that
+    // the server had written before is lost on our side
     copy.stream.cork()
     copy.parse({ name: '', text: this.#text, types: [] }, true)
     copy.bind({}, true)
@@ -146,7 +146,7 @@ export class CopyCommand implements PgQuery {
     }
     connection.once('readyForQuery', onReady)
     connection.once('end', onEnd)
-    // the server ignored the Sync that came with Execute; after `done` or `fail` the other one is on its way
+    // the server ignored the Sync that came with Execute; after `done` or `fail` the second Sync is on its way
     if (isTaking) this.#sync()
   }
 

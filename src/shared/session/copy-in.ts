@@ -84,8 +84,8 @@ export const awaitCopyIn = async (session: StatementRunner, command: CopyCommand
 }
 
 /**
- * Checks deferred constraints while every receiver can still be rolled back. Otherwise COMMIT itself would fail, when
- * other receivers have committed.
+ * Checks deferred constraints while every receiver can still be rolled back. Otherwise a constraint could fail a COMMIT
+ * after other receivers have committed.
  */
 export const CHECK_CONSTRAINTS = 'SET CONSTRAINTS ALL IMMEDIATE'
 

@@ -9,7 +9,7 @@ const MAX_REASON_BYTES = 1000
  */
 export const checkStatement = (statement: unknown, option: string): string => {
   if (typeof statement !== 'string' || statement.trim() === '') {
-    throw new CopyError('COPY_OPTION', `${option} must be a COPY statement, such as "COPY events TO STDOUT"`)
+    throw new CopyError('COPY_OPTION', `${option} must be a COPY statement, e.g. "COPY events TO STDOUT"`)
   }
   if (statement.includes('\0')) throw new CopyError('COPY_OPTION', `${option} must not hold NUL`)
   return statement

@@ -7,10 +7,10 @@ const ID = 'pg_catalog.pg_current_xact_id()'
 /** Class of the SQLSTATEs of a constraint that is violated. */
 const INTEGRITY = '23'
 
-/** What a server must be asked by when the answer to COMMIT is lost. */
+/** Identifies a transaction, so that its server can be asked about it when the answer to COMMIT is lost. */
 export interface TransactionIdentity {
   readonly transactionId?: string
-  /** The server of that id; undefined where the user may not read it. */
+  /** The server that assigned the id; undefined where the role may not read the server's identity. */
   readonly server?: ServerIdentity
 }
 
@@ -26,7 +26,7 @@ export const preCommit = async (
 ): Promise<TransactionIdentity> => {
   const ask = async (text: string): Promise<(string | null)[]> =>
     (await runStatements(session, [text], 'complete', signal))[0] ?? []
-  // a unique name: to go back to a savepoint of the user's own would undo the COPY
+  // a unique name: a rollback to a savepoint of the user's own would undo the COPY
   const savepoint = `copyman_${randomUUID().replaceAll('-', '')}`
   try {
     const [id, ...identity] = await ask(

@@ -38,8 +38,8 @@ export interface SessionOptions {
 }
 
 /**
- * One connection of ours to one server, through pg: opened from plain data, and ended by us. Beyond pg it has errors as
- * CopyErrors, COPY, and an `end` that waits until the socket is closed.
+ * One connection of ours to one server, through pg: opened from plain data, and closed by us. Beyond pg it turns errors
+ * into CopyErrors, runs COPY, and has a `close` that waits until the socket is closed.
  */
 export class Session implements CopyInSession {
   readonly #client: pg.Client
@@ -57,8 +57,8 @@ export class Session implements CopyInSession {
     this.isEncrypted = isEncrypted
     this.#closed = new Promise((resolve) => client.once('end', () => resolve()))
     guardWire(client.connection)
-    // a lost connection emits 'error' on the client too, which would end the process without a listener. So does a message
-    // that comes while no query runs; after such a message pg takes no query, but leaves the socket open
+    // without this listener, the 'error' event of a lost connection would end the process. pg emits it also for a message
+    // that comes while no query runs: then pg takes no further query, but leaves the socket open
     client.on('error', (error) => {
       this.#lost ??= error
       this.destroy()

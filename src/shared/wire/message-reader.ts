@@ -4,7 +4,7 @@ import { HEADER_BYTES, MESSAGE_TYPE, showType } from './message-types.js'
 /** libpq's own limit for messages that are never long; a longer one means that the stream is out of step. */
 const SHORT_MESSAGE_BYTES = 30_000
 const LONG_MESSAGE_BYTES = 16 * 1024 * 1024
-/** An error quotes the line that it is about. Rows come where COPY was expected. */
+/** Messages that may be long: an error quotes the row that it is about, and a statement that is no COPY returns rows. */
 const LONG_TYPES: readonly number[] = [
   MESSAGE_TYPE.NoticeResponse,
   MESSAGE_TYPE.ErrorResponse,

@@ -53,7 +53,7 @@ export class StatementTarget implements Target {
     this.#stop = stop
     this.#session = undefined
     this.#transaction = undefined
-    // a further pass begins on a new connection, apart from what is left of the last pass
+    // a further pass begins on a new connection, after the connection of the last pass is closed
     await last?.close(LAST_WORDS_MS)
     const { connection, connectMs, settings } = this.#plan
     const session = await Session.open(connection, { connectMs, signal: stop.signal })
@@ -85,7 +85,7 @@ export class StatementTarget implements Target {
   }
 
   async abort(reason: string, deadlineMs: number): Promise<boolean> {
-    // a connection under way is destroyed by the signal; until that has settled there may be a session yet to come
+    // the signal ends an attempt to connect; until that has settled, a session may still appear
     this.#stop.abort()
     await this.#connecting
     return (await this.#transaction?.abort(reason, deadlineMs)) ?? true

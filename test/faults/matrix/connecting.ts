@@ -13,7 +13,7 @@ const row1: Row = {
   what: 'a target that cannot be reached',
   causes: [
     {
-      what: 'nobody listens on its port',
+      what: 'its port has no listener',
       stage: async (place) => ({
         receiver: into(place, { connection: { ...place.connection, port: await freePort(new Set()) } }),
       }),
@@ -50,7 +50,7 @@ const silentBehind = (what: string, answer: string, more: object = {}): Cause =>
   expected: SILENT,
 })
 
-/** A server that keeps back its n-th message of this type and all behind it. */
+/** A server that keeps back its n-th message of this type and all later messages. */
 const silentAt = (what: string, type: string, nth = 1): Cause => ({
   what,
   options: LATE,
@@ -82,7 +82,7 @@ const row2: Row = {
   ],
 }
 
-/** A server that offers TLS as the script says; not one byte may come to it behind SSLRequest. */
+/** A server that offers TLS as the script says; not one byte may come to it after SSLRequest. */
 const distrusted = (what: string, script: AuthScript, words: object, message: RegExp): Cause => ({
   what,
   stage: async (place) => {
@@ -139,7 +139,7 @@ const refusedLogin = (what: string, sqlState: string, stage: Cause['stage'], ret
 
 const row4: Row = {
   row: 4,
-  what: 'a target that lets nobody in',
+  what: 'a target that refuses the login',
   causes: [
     {
       ...refusedLogin('a wrong password', '28P01', asUser('postgres', { password: `not the ${CANARY}` })),

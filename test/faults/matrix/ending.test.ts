@@ -20,7 +20,7 @@ import {
   until,
 } from '../../support/story.js'
 
-// no such standby ever answers: who asks for it waits in COMMIT
+// no such standby ever answers: a backend waits for it in COMMIT
 const fleet = await startFleet(3, { settings: { synchronous_standby_names: 'nobody' } })
 const { source, targets } = fleet
 const RING = { slots: 4, slotBytes: 32 * 1024 }
@@ -38,7 +38,7 @@ const watchAlignment = async (): Promise<() => Promise<void>> => {
   }
 }
 
-/** A copy into all targets and one receiver more; when it is over, nobody holds anything. Gives what it threw. */
+/** A copy into all targets and one receiver more; when it is over, nothing is held any more. @returns what it threw */
 const ending = async (
   play: (manager: CopyManager) => Promise<unknown>,
   more: { readonly options?: CopyManagerOptions; readonly receivers?: readonly Receiver[] } = {},

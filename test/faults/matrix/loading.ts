@@ -185,7 +185,7 @@ const cut =
 
 const row16: Row = {
   row: 16,
-  what: 'a target that is lost before it says that it took all',
+  what: 'a target that is lost before it confirms the rows',
   causes: [
     {
       what: 'between CopyDone and CommandComplete',
@@ -206,13 +206,13 @@ const row17: Row = {
       expected: { state: 'committed' },
     },
     {
-      what: 'the server has never heard of it',
+      what: 'COMMIT never reached the server',
       heals: true,
       stage: atCommit(() => ({ do: 'cut', at: 0, how: 'reset' })),
       expected: { code: 'COPY_CONNECTION_LOST', phase: 'commit' },
     },
     {
-      what: 'the answer is cut off, and nobody may ask',
+      what: 'the answer is cut off, and the role may not ask for the outcome',
       isAlone: true,
       options: { deadlines: { resolve: 0 } },
       stage: cut('COMMIT'),

@@ -1,4 +1,4 @@
-// What the wire itself tells of a copy, by proxies in front of its source and of receivers that nothing befalls.
+// The order of messages in a copy, seen by proxies in front of its source and of the receivers without a fault.
 import assert from 'node:assert/strict'
 import type { Server } from '../../../scripts/postgres/server.js'
 import { type Relay, relay } from '../../support/relay.js'
@@ -17,7 +17,7 @@ export interface OrderWatch {
   target(server: Server): Promise<Server['connection']>
   /**
    * Fails where CopyDone was sent before the source had ended, or where a connection that copied was left without being
-   * aligned: idle by the server's own word, and Terminate the last thing that it is told.
+   * aligned: idle by the server's own word, and Terminate is the last message that it gets.
    */
   assertKept(): void
   close(): Promise<void>

@@ -26,7 +26,7 @@ const CASTS: readonly Cast[] = IS_FULL
 
 const MORE_CAUSES = 3
 
-/** The faulted receivers are told, the others are complete and equal. */
+/** The faulted receivers are reported, the others are complete and equal. */
 const playIsolated = async (s: Story, stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
   const all = stage.places(cast)
   const [faulted, well] = [all.slice(0, cast.faulted), all.slice(cast.faulted)]
@@ -57,7 +57,7 @@ const playIsolated = async (s: Story, stage: Stage, cast: Cast, cause: Cause): P
   )
 }
 
-/** Under `abort` nobody has rows. */
+/** Under `abort` no receiver has rows. */
 const playAborting = async (s: Story, stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
   const all = stage.places(cast)
   await stage.renew(all)
@@ -87,7 +87,7 @@ const playAborting = async (s: Story, stage: Stage, cast: Cast, cause: Cause): P
   await Promise.all(all.map(stage.assertEmpty))
 }
 
-/** Declares the test of a row that befalls receivers. */
+/** Declares the test of a row in which receivers fail. */
 export const receiverRow = (stage: Stage, { row, what, causes }: Row): void => {
   // all of them in `npm run test:fault`; the first, and some that the seed chooses, else
   const chosen = [...causes.slice(0, 1), ...sampleOf(causes.slice(1), MORE_CAUSES)]
@@ -105,7 +105,7 @@ export const receiverRow = (stage: Stage, { row, what, causes }: Row): void => {
   })
 }
 
-/** Declares the test of a row that befalls the producer: nothing is loaded anywhere. */
+/** Declares the test of a row in which the producer fails: nothing is loaded anywhere. */
 export const producerRow = (stage: Stage, { row, what, isMidCopy, causes }: SourceRow): void => {
   story(`row ${row}: ${what}`, { timeout: TIMEOUT_MS }, async (s) => {
     const [cast] = CASTS as [Cast]

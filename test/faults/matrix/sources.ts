@@ -15,7 +15,7 @@ const tell = (source: Server, ask: string) => async (): Promise<void> => {
   await source.query(`SELECT ${ask}($1)`, [pid])
 }
 
-/** The rows of the matrix that befall this source. */
+/** The rows of the matrix in which this source fails. */
 export const sourceRows = (source: Server): readonly SourceRow[] => {
   const from = (statement: string): StatementProducer =>
     new StatementProducer({ connection: { ...source.connection, password: CANARY }, statement })
@@ -30,7 +30,7 @@ export const sourceRows = (source: Server): readonly SourceRow[] => {
       })
       const proxy = await relay(source, ({ type }) => {
         if (type === 'd') rows += 1
-        // a reset overtakes what is on its way: nobody would have had a row
+        // a reset overtakes the bytes on their way: no receiver would have had a row
         if (type === 'd' && rows === 1000) return { do: 'hold', until: begun }
         return rows === 1001 ? { do: 'cut', at, how: 'reset' } : undefined
       })

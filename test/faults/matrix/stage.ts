@@ -25,7 +25,7 @@ export interface Cast {
   readonly faulted: number
 }
 
-/** In every connection of the matrix, and in nothing that anybody is shown. */
+/** A text in every connection of the matrix, which no output may show. */
 export const CANARY = 'canary-3f9c-tweet'
 
 /** Far less than a table: a copy whose loop stands still is in its middle. */
@@ -57,14 +57,14 @@ interface StagedProducer extends Omit<Staged, 'receiver'> {
   readonly producer: Producer
 }
 
-/** One row of the matrix that befalls receivers, and the ways to come to it. */
+/** One row of the matrix in which receivers fail, and the causes of the failure. */
 export interface Row {
   readonly row: number
   readonly what: string
   readonly causes: readonly Cause[]
 }
 
-/** One row of the matrix that befalls the producer, and the ways to come to it. */
+/** One row of the matrix in which the producer fails, and the causes of the failure. */
 export interface SourceRow extends Pick<Row, 'row' | 'what'> {
   /** All receivers are in their COPY when it comes, and must leave it by CopyFail. */
   readonly isMidCopy?: boolean
@@ -75,7 +75,7 @@ export interface SourceRow extends Pick<Row, 'row' | 'what'> {
   }[]
 }
 
-/** What must be told of each faulted receiver. `rows`: what its table then holds. */
+/** What must be reported of each faulted receiver. `rows`: what its table then holds. */
 export interface Expected {
   readonly code?: CopyErrorCode
   readonly sqlState?: string
@@ -96,11 +96,11 @@ export interface Cause {
   readonly isWide?: boolean
   /** Gone after the fault: a receiver that is taken back from the start comes through. */
   readonly heals?: boolean
-  /** Befalls all receivers of its server, or changes the deadlines of the whole copy: never one among other causes. */
+  /** Makes all receivers of its server fail, or changes the deadlines of the whole copy: cannot be mixed with other causes. */
   readonly isAlone?: boolean
   /** Why it cannot be brought about on this machine. */
   readonly unless?: string | undefined
-  /** Played once more under `abort`: nobody has rows then. */
+  /** Run again under `abort`: no receiver has rows then. */
   readonly alsoAborting?: boolean
   /** Before the copy is opened. */
   readonly begin?: (manager: CopyManager) => unknown
@@ -187,7 +187,7 @@ export const startStage = async () => {
     }
   }
 
-  /** Once, behind all copies: what this process and the servers wrote. */
+  /** Once, after all copies: what this process and the servers wrote. */
   const assertSecretsKept = async (): Promise<void> => {
     assertSecret([CANARY], output.stop(), 'the output')
     for (const server of fleet.all) assertSecret([CANARY], await server.log(), `the log of ${server.name}`)

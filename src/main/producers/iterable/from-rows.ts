@@ -15,8 +15,8 @@ export type RowColumn = string | { readonly name: string; readonly as?: 'json' }
 
 export interface FromRowsOptions {
   /**
-   * The columns of each row, in the order of the COPY statement's columns. Of an object, other properties are ignored.
-   * Default: the keys of the first row, or as many columns as it has values; no later row may have others.
+   * The columns of each row, in the order of the COPY statement's columns. Other properties of an object are ignored.
+   * Default: the keys of the first row, or as many columns as it has values; a later row with others is a fault.
    */
   readonly columns?: readonly RowColumn[]
   /** The format of the COPY statement: `text`, or `csv` without a header. Default: `text`, as in PostgreSQL. */
@@ -153,7 +153,9 @@ class RowShape {
       const known = this.#columns.map(({ name }) => name)
       const more = Object.keys(row).find((name) => !known.includes(name))
       if (more !== undefined) {
-        throw rowError(`row ${number} has ${more}, which the first row has not; name the columns`)
+        throw rowError(
+          `row ${number} has ${more}, which the first row does not have; give the option columns`,
+        )
       }
     }
     return this.#columns.map(({ name }) => row[name])

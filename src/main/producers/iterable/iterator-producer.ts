@@ -164,7 +164,7 @@ const bytesOf = (input: Uint8Array | string): Uint8Array => {
   )
 }
 
-/** Makes them one by one: all of a long list at once would keep the event loop waiting. */
+/** The bytes of each input, made one by one: a long list at once would keep the event loop waiting. */
 const bytesOfEach = function* (inputs: readonly (Uint8Array | string)[]): Generator<Uint8Array> {
   for (const input of inputs) yield bytesOf(input)
 }

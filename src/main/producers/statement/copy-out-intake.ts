@@ -89,7 +89,7 @@ export class CopyOutIntake {
   /**
    * The kernel put `bytes` bytes into `view`, which `memory()` returned.
    * @returns false when the ring is full: no more reads until `resume()`
-   * @throws CopyError COPY_PROTOCOL; pg's parser throws what it will
+   * @throws CopyError COPY_PROTOCOL; any error of pg's parser
    */
   landed(view: Uint8Array, bytes: number): boolean {
     if (view.buffer === this.#plain.buffer) return this.chunk(Buffer.from(this.#plain.subarray(0, bytes)))

@@ -114,7 +114,7 @@ export class CopyOut {
     const command = this.#command
     if (session === undefined || command === undefined) return
     if (this.#cancelling !== undefined) {
-      // the request too: later, it could hit another statement of its user
+      // waits for the cancel request too: later, it could hit the client's next statement
       const settled = Promise.allSettled([this.#cancelling, command.finished])
       if (!(await settlesWithin(settled, deadlineMs))) session.destroy()
       return

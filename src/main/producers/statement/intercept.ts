@@ -11,9 +11,9 @@ export interface Interception {
   undo(): void
 }
 
-/** Steps between a stream and pg's parser, which listens on it: for TLS, which ignores `onread`, and users' clients. */
+/** Gets a stream's bytes before pg's parser, which listens on it: for TLS, which ignores `onread`, and users' clients. */
 export const intercept = (stream: Duplex, feed: Feed): Interception => {
-  // raw, so that a listener of one event is put back as such
+  // raw listeners, so that `undo` puts a listener added by `once` back as such
   const listeners = stream.rawListeners('data') as ((bytes: Buffer) => void)[]
   const take = (chunk: Buffer): void => {
     if (guarded(feed, () => feed.intake.chunk(chunk))) return

@@ -145,7 +145,7 @@ export class StatementProducer extends ProducerTotals implements Producer {
     }
   }
 
-  /** Every row came as one message; a HEADER line and the trailer of the binary format are messages besides. */
+  /** Every row came as one message; a HEADER line and the trailer of the binary format are further messages. */
   #checkRows({ tag, isBinary }: CopyOutEnd, messages: number): number {
     const rows = rowsOfTag(tag)
     const extra = messages - rows

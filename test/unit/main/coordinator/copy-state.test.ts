@@ -5,7 +5,7 @@ import { CopyManager, IteratorProducer, NullProducer, NullReceiver } from '../..
 const state = (message: RegExp) => ({ code: 'COPY_STATE', message })
 const BEING_OPENED = state(/open\(\) is under way, await it first/)
 
-test('a call in the middle of another is told which one is under way, and harms nothing', async () => {
+test('a call in the middle of another fails with the name of that call, and changes nothing', async () => {
   const manager = new CopyManager(new IteratorProducer([['1\n', '2\n']]), [new NullReceiver()])
   const opening = manager.open()
   await assert.rejects(manager.next(), BEING_OPENED)

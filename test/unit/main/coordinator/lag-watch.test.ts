@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LagMeter } from '../../../../src/main/coordinator/lag-watch.js'
 
-test('one that holds up the others without a break is too slow once the limit has passed, and then begins anew', () => {
+test('a receiver that holds up the others without a break is too slow after the limit, and then begins at 0 again', () => {
   const meter = new LagMeter<string>(1000)
   for (let turn = 0; turn < 2; turn++) {
     for (let i = 0; i < 4; i++) assert.deepEqual(meter.look(['slow'], 250), [])
@@ -10,7 +10,7 @@ test('one that holds up the others without a break is too slow once the limit ha
   }
 })
 
-test('time in which it holds up nobody counts down as fast: hiccups are forgiven', () => {
+test('time in which a receiver holds up no other counts down as fast: short pauses are forgiven', () => {
   const meter = new LagMeter<string>(1000)
   for (let hour = 0; hour < 3600; hour++) {
     assert.deepEqual(meter.look(['hiccup'], 900), [])

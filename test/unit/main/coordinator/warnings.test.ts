@@ -55,7 +55,7 @@ const throws = (): Promise<void> => {
 }
 
 for (const close of [rejects, throws]) {
-  test(`a producer whose close() ${close.name}: the copy has succeeded, and the result tells of it`, async () => {
+  test(`a producer whose close() ${close.name}: the copy has succeeded, and the result has the warning`, async () => {
     const remains = countRemains()
     const manager = new CopyManager(makeProducer({ close }), [new NullReceiver()])
     const result = await manager.run()
@@ -66,7 +66,7 @@ for (const close of [rejects, throws]) {
   })
 }
 
-test('a producer whose abort() and close() reject: CopyAborted and the manager tell of both', async () => {
+test('a producer whose abort() and close() reject: CopyAborted and the manager report both', async () => {
   const remains = countRemains()
   const producer = makeProducer({ produce: silent, abort: rejects, close: rejects })
   const manager = new CopyManager(producer, [new NullReceiver()])
@@ -78,7 +78,7 @@ test('a producer whose abort() and close() reject: CopyAborted and the manager t
   await remains.assertNoneLeft()
 })
 
-test('a producer that fails and whose close() rejects: CopyFailed keeps its cause and tells of both', async () => {
+test('a producer that fails and whose close() rejects: CopyFailed keeps its cause and reports both', async () => {
   const first = new Error('first')
   const produce = async (stream: ProducerStream): Promise<never> => {
     stream.started()
@@ -93,7 +93,7 @@ test('a producer that fails and whose close() rejects: CopyFailed keeps its caus
   assertWarnings(error.warnings, [CLOSE_FAILED])
 })
 
-test('a producer that never stops is left to itself behind the deadline, and the error tells so', async () => {
+test('the copy does not wait after the deadline for a producer that never stops, and the error says so', async () => {
   const remains = countRemains()
   const never = (): Promise<never> => new Promise(() => undefined)
   const produce = (stream: ProducerStream): Promise<never> => {

@@ -198,7 +198,7 @@ const STORIES: Record<string, { readonly act: (stage: Stage) => unknown; readonl
     },
     states: 'opening opening faulted waiting opening receiving',
   },
-  'a fault of what is void, while it waits, is no news': {
+  'a fault of the aborted attempt, while the receiver waits, is ignored': {
     act: async (s) => {
       s.begin().receiving().fault()
       const waiting = s.restart()
@@ -208,7 +208,7 @@ const STORIES: Record<string, { readonly act: (stage: Stage) => unknown; readonl
     },
     states: 'opening opening receiving faulted waiting',
   },
-  'a fault while it is aborted is no news': {
+  'a fault while it is aborted is ignored': {
     act: async (s) => {
       s.isAnswering = false
       const aborting = s.begin().receiving().abort()
@@ -230,7 +230,7 @@ const STORIES: Record<string, { readonly act: (stage: Stage) => unknown; readonl
     },
     states: 'opening opening receiving faulted waiting dropped',
   },
-  'it holds up the others: it releases at once, and what its runner reports then is no news': {
+  'it holds up the others: it releases at once, and later reports of its runner are ignored': {
     act: async (s) => {
       s.begin().receiving()
       s.handle.failAndRelease(new CopyError('COPY_LAG', 'too slow', { phase: 'copy' }), 1)

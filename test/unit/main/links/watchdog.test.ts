@@ -7,7 +7,7 @@ import { makeHeartbeat, startHeartbeat } from '../../../../src/shared/liveness/h
 import { countRemains } from '../../../support/remains.js'
 import { until } from '../../../support/story.js'
 
-test('a thread that does not beat is told of once, one that beats is not, and no timer stays', async () => {
+test('a thread without a heartbeat is reported once, a thread with one is not, and no timer stays', async () => {
   const remains = countRemains()
   let told = 0
   const beats = makeHeartbeat()
@@ -27,7 +27,7 @@ test('a thread that does not beat is told of once, one that beats is not, and no
   await remains.assertNoneLeft()
 })
 
-test('time in which nobody could look is not counted', async () => {
+test('time in which the main thread could not look is not counted', async () => {
   let told = 0
   const beat = makeHeartbeat()
   const unwatch = watchThread(beat, 2000, () => {

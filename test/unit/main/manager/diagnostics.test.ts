@@ -52,7 +52,7 @@ const listen = (): Heard[] => {
 const only = <N extends Name>(heard: readonly Heard[], name: N): DiagnosticsMessages[N][] =>
   heard.filter((one) => one.name === name).map(({ message }) => message as DiagnosticsMessages[N])
 
-test('a copy with a fault and a further pass tells all of it in its order, each message with its facts', async () => {
+test('a copy with a fault and a further pass publishes all messages in their order, each with its facts', async () => {
   const heard = listen()
   const boom = new Error('not today')
   let throwing = true
@@ -102,7 +102,7 @@ test('a copy with a fault and a further pass tells all of it in its order, each 
   )
 })
 
-test('each end is told once, as what it was and with what decided it', async () => {
+test('each end is published once, with its kind and its error', async () => {
   const heard = listen()
   const boom = new Error('boom')
   const sources = {
@@ -152,7 +152,7 @@ test('each end is told once, as what it was and with what decided it', async () 
   )
 })
 
-test('nothing is made where nobody listens', async () => {
+test('no message is made without a listener', async () => {
   class Watched extends CopyManager {
     asked = 0
     override get outcomes() {
@@ -170,7 +170,7 @@ test('nothing is made where nobody listens', async () => {
   assert.ok(watched.asked > 0 && heard.length > 0)
 })
 
-test('listeners that throw do not hurt the copy: Node tells of them apart', async () => {
+test('listeners that throw do not affect the copy: Node reports their errors separately', async () => {
   const program = `
     import { channel } from 'node:diagnostics_channel'
     import { copy } from ${JSON.stringify(new URL('../../../../src/index.js', import.meta.url).href)}

@@ -132,7 +132,7 @@ test('a receiver is idle when it has released all that is published', () => {
   assert.equal(gateOf().gate.anyIdle(0), false)
 })
 
-test('those hold up others whose slot the writer asked for in vain while another has taken all there is', () => {
+test('a receiver holds up others while the writer waits for its slot and another receiver has taken everything', () => {
   const { gate, set } = gateOf(0, 1, 2)
   assert.deepEqual(gate.holdingUp, [], 'nobody asked')
   gate.isFree(SLOTS)
@@ -150,7 +150,7 @@ test('those hold up others whose slot the writer asked for in vain while another
   assert.deepEqual(gate.holdingUp, [], 'nobody else is left')
 })
 
-test('nobody holds up others while the caller does not take', () => {
+test('no receiver holds up others while the caller does not take', () => {
   const { gate, set } = gateOf(0, SLOTS - 1)
   gate.take(0)
   gate.isFree(SLOTS)

@@ -16,7 +16,7 @@ test('abortable gives the result of the work, or the reason of the signal', asyn
   assert.equal(listeners(controller.signal), 0)
 })
 
-test('settlesWithin tells whether the work settled in time, also by a rejection', async () => {
+test('settlesWithin returns whether the work settled in time, also by a rejection', async () => {
   assert.equal(await settlesWithin(Promise.resolve(), 1000), true)
   assert.equal(await settlesWithin(Promise.reject(new Error('no')), 1000), true)
   assert.equal(await settlesWithin(never, 1), false)

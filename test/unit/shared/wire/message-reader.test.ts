@@ -39,7 +39,7 @@ test('a message is a private copy', () => {
   assert.equal(whole?.toString('latin1'), 'A\0\0\0\x09hello')
 })
 
-test('bytes behind the message are not taken', () => {
+test('bytes after the message are not taken', () => {
   const reader = new MessageReader()
   assert.equal(reader.take(Buffer.concat([message('c'), message('C', 'COPY 1\0')])).taken, 5)
 })

@@ -49,7 +49,7 @@ const silentWebStream = (): Silent => {
   return { source: source as AsyncIterable<string>, isLeft: () => cancelled && !source.locked }
 }
 
-/** Waits for its user, not for ever: return() can be heard between two rows only. */
+/** Waits for its user, not for ever: return() takes effect only between two rows. */
 const slowGenerator = (): Silent => {
   let isLeft = false
   const source = async function* () {
@@ -96,7 +96,7 @@ const SOURCES = {
   'a silent Readable of rows': silentRows,
 }
 
-/** Ways to give a copy up. Each returns when the copy is over. */
+/** Ways to abort a copy. Each returns when the copy is over. */
 const WAYS: Record<string, (source: IteratorSource) => Promise<void>> = {
   async 'by its signal'(source) {
     const controller = new AbortController()
@@ -130,7 +130,7 @@ const WAYS: Record<string, (source: IteratorSource) => Promise<void>> = {
 
 for (const [what, make] of Object.entries(SOURCES)) {
   for (const [how, giveUp] of Object.entries(WAYS)) {
-    test(`${what} is let go of when the copy is given up ${how}`, async () => {
+    test(`${what} is cancelled when the copy is aborted ${how}`, async () => {
       const remains = countRemains()
       const { source, isLeft } = make()
       await soon(giveUp(source), 'the end of the copy')
@@ -141,7 +141,7 @@ for (const [what, make] of Object.entries(SOURCES)) {
 }
 
 for (const make of [silentReadable, silentWebStream, iteratorWithReturn, silentRows]) {
-  test(`a source that was not read yet is let go of: ${make.name}`, async () => {
+  test(`a source that was not read yet is cancelled: ${make.name}`, async () => {
     const { source, isLeft } = make()
     await assert.rejects(
       copy({ from: source, to: [new NullReceiver()], signal: AbortSignal.abort() }),

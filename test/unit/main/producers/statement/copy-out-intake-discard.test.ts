@@ -25,7 +25,7 @@ const giveUp = (copy: RingCopy): void => {
 const others = (copy: RingCopy): string => Buffer.concat(copy.pg).toString('latin1')
 const expected = (...messages: Buffer[]): string => Buffer.concat(messages).toString('latin1')
 
-test('a copy that is given up anywhere in its rows drops the rest and stays in step with the server', async () => {
+test('a copy that is aborted anywhere in its rows drops the rest and stays in step with the server', async () => {
   const wire = Buffer.concat(rows)
   for (const end of [cancelled, completed]) {
     for (let cut = 0; cut < wire.length; cut += 1) {
@@ -66,7 +66,7 @@ const filled = (by: 'landed' | 'chunk'): { copy: RingCopy; given: number; wire: 
 }
 
 for (const by of ['landed', 'chunk'] as const) {
-  test(`a copy given up while bytes that came by ${by}() wait for room stays in step with the server`, () => {
+  test(`a copy aborted while bytes that came by ${by}() wait for room stays in step with the server`, () => {
     const { copy, given, wire } = filled(by)
     giveUp(copy)
     const rest = Buffer.concat([wire.subarray(given), cancelled])
@@ -77,7 +77,7 @@ for (const by of ['landed', 'chunk'] as const) {
   })
 }
 
-test('a copy given up before the server has answered stays in step with the server', () => {
+test('a copy aborted before the server has answered stays in step with the server', () => {
   for (const end of [cancelled, completed]) {
     const copy = new RingCopy({ slots: 2, slotBytes: 64 })
     giveUp(copy)
@@ -86,14 +86,14 @@ test('a copy given up before the server has answered stays in step with the serv
   }
 })
 
-test('a copy given up before the server refuses it goes to pg', () => {
+test('an error of the server after an early abort goes to pg', () => {
   const copy = new RingCopy({ slots: 2, slotBytes: 64 })
   giveUp(copy)
   copy.land(cancelled)
   assert.equal(others(copy), expected(cancelled))
 })
 
-test('giving up a copy that is over changes nothing', () => {
+test('aborting a copy that is over changes nothing', () => {
   const copy = new RingCopy({ slots: 2, slotBytes: 64 })
   copy.land(Buffer.concat([copyOutResponse(), completed]))
   giveUp(copy)

@@ -10,6 +10,37 @@ import { isEntry, report } from './report.mjs'
 const MAX_LINES = 250
 const MAX_README_LINES = 10
 
+const DOOR = 'src/index.ts'
+
+/** The modules that a file names in any way. From the syntax tree: ts.preProcessFile misses some, e.g. after a regex. */
+const modulesIn = (path, text) => {
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest)
+  const found = file.referencedFiles.map(({ fileName }) => fileName)
+  const visit = (node) => {
+    const named =
+      ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+        ? node.moduleSpecifier
+        : ts.isExternalModuleReference(node)
+          ? node.expression
+          : ts.isImportTypeNode(node)
+            ? node.argument.literal
+            : ts.isModuleDeclaration(node)
+              ? node.name
+              : isCallOfImport(node)
+                ? node.arguments[0]
+                : undefined
+    if (named !== undefined && ts.isStringLiteralLike(named)) found.push(named.text)
+    ts.forEachChild(node, visit)
+  }
+  visit(file)
+  return found
+}
+
+const isCallOfImport = (node) =>
+  ts.isCallExpression(node) &&
+  (node.expression.kind === ts.SyntaxKind.ImportKeyword ||
+    (ts.isIdentifier(node.expression) && node.expression.text === 'require'))
+
 const countLines = (text) => text.split('\n').length - 1
 
 /**
@@ -31,11 +62,12 @@ export const findFloorProblems = async (root) => {
         .filter((path) => path.endsWith('.ts') && !path.startsWith('src/kernel/')),
     )
 
+  const packageName = JSON.parse(read('package.json')).name
+
   /** The files of ours that a file imports, types included. */
   const importsOf = (path, text) =>
-    ts
-      .preProcessFile(text, true, true)
-      .importedFiles.map(({ fileName }) => fileName)
+    modulesIn(path, text)
+      .map((name) => (name === packageName ? relative(dirname(path), DOOR) : name))
       .filter((name) => name.startsWith('.'))
       .map((name) =>
         relative(root, join(root, dirname(path), name))

@@ -121,9 +121,11 @@ export const findUnusedMembers = (root) => {
   for (const file of files) {
     walk(file, (node) => {
       if (!(ts.isIdentifier(node) || ts.isStringLiteral(node)) || !names.has(node.text)) return
-      for (const member of symbolUsed(checker, node)?.declarations ?? []) {
-        const isInside = ts.findAncestor(node, (above) => above === member) !== undefined
-        if (!isInside && !(isAssigned(node) && ts.isPropertyDeclaration(member))) unused.delete(member)
+      // several for a pair of accessors and for an overloaded method: a name in one of them does not use the others
+      const members = symbolUsed(checker, node)?.declarations ?? []
+      if (ts.findAncestor(node, (above) => members.includes(above)) !== undefined) return
+      for (const member of members) {
+        if (!(isAssigned(node) && ts.isPropertyDeclaration(member))) unused.delete(member)
       }
     })
   }

@@ -69,6 +69,25 @@ story('equal tables have no findings, and are copied in binary', async () => {
   assert.equal(report.targets[0]?.columns, '"id", "what", "at"')
 })
 
+story(
+  'a statement_timeout that is meant for other work does not end the check, as it does not end the copy',
+  async () => {
+    const body = 'BEGIN PERFORM pg_sleep(0.3); RETURN 1; END'
+    // the planner calls an immutable function
+    await source.query(`CREATE FUNCTION slow() RETURNS int IMMUTABLE LANGUAGE plpgsql AS '${body}'`)
+    await target.query('CREATE TABLE hurried (slow int)')
+    const report = await runCheck({
+      source: {
+        connection: { ...source.connection, options: '-c statement_timeout=100' },
+        query: 'SELECT slow()',
+      },
+      targets: [{ name: 'b', connection: target.connection, table: quoted('hurried') }],
+      format: 'auto',
+    })
+    assert.deepEqual([atSource(report), atTarget(report)], [[], []])
+  },
+)
+
 story('a missing table is an error that says how to make it, without a password', async () => {
   await source.query('CREATE SCHEMA "it\'s"')
   await source.query('CREATE TABLE "it\'s"."New Table" (id int, "a b" numeric(4,1))')

@@ -43,6 +43,15 @@ test("a query's error keeps what the server said; a refused connection is COPY_C
   await fleet.assertNoConnections()
 })
 
+test('timeouts that are meant for other work do not end a query, which can change nothing', async () => {
+  const short = ['statement_timeout', 'lock_timeout'].map((name) => `-c ${name}=100`).join(' ')
+  const limited = { ...(connection as object), options: `${short} -c default_transaction_read_only=off` }
+  const query = `SELECT json_build_array(current_setting('lock_timeout'), current_setting('transaction_read_only'))
+    FROM pg_sleep(0.3)`
+  assert.deepEqual(await queryValue(limited, query, never), ['0', 'on'])
+  await fleet.assertNoConnections()
+})
+
 test('a terminated backend is an error of the server', async () => {
   const lost = await faultOf('SELECT pg_terminate_backend(pg_backend_pid())')
   assert.deepEqual([lost.code, lost.sqlState], ['COPY_SERVER', '57P01'])

@@ -226,6 +226,15 @@ story(
   },
 )
 
+story("statements before the COPY are refused, and the user's client works after ROLLBACK", async () => {
+  const client = await clientOf(target, 'BEGIN')
+  const statement = `SET LOCAL work_mem = '1MB'; SET LOCAL work_mem = '2MB'; ${IN}`
+  const copying = copy({ from: ['1\tx\n'], to: [{ client, statement }] })
+  await assert.rejects(copying, /more than one statement was given; one COPY is expected/)
+  await client.query('ROLLBACK')
+  await assertAnswers(client)
+})
+
 story('a copy that is aborted while a client waits for a lock releases the client', async () => {
   const locker = await clientOf(target, 'BEGIN')
   await locker.query('LOCK TABLE t')

@@ -41,6 +41,7 @@ const rooms = (table: Readonly<Record<string, readonly string[]>>): string =>
 const TABLE = { 'src/low': [], 'src/high': ['src/low'], src: ['src/*'] }
 
 const HOUSE: Tree = {
+  'package.json': '{ "name": "house" }',
   'scripts/rooms.mjs': rooms(TABLE),
   'src/index.ts': `export { high } from './high/high.js'\n`,
   'src/high/high.ts': `import { cells } from '../low/cells.js'\nexport const high = cells\n`,
@@ -65,6 +66,28 @@ const BREACHES: readonly {
       'circle of rooms: src/high → src/low',
     ],
   },
+  ...[
+    `export * as high from '../high/high.js'`,
+    `export type { high } from '../high/high.js'`,
+    `export type High = import('../high/high.js').High`,
+    `import high = require('../high/high.js')`,
+    '/// <reference path="../high/high.ts" />',
+    "import 'house'",
+    "export const tick = /`/\nexport const high = () => import('../high/high.js')",
+    `export const comment = /[/*]/\nexport { high } from '../high/high.js'`,
+  ].map((text) => {
+    const [target, other] = text.includes('house')
+      ? ['src/index.ts', 'src']
+      : ['src/high/high.ts', 'src/high']
+    return {
+      rule: `an import from above by ${text}`,
+      files: { 'src/low/more.ts': `${text}\n` },
+      problems: [
+        `src/low/more.ts: imports ${target}; src/low may not import ${other}`,
+        `circle of rooms: ${other === 'src' ? 'src → src/high' : 'src/high'} → src/low`,
+      ],
+    }
+  }),
   {
     rule: 'a circle of files, closed by a type',
     files: {
@@ -171,6 +194,19 @@ test('check-members refuses a method, a getter, a property and a static member t
     'src/thing.ts:5: Thing.left is not used',
     'src/thing.ts:6: Thing.apart is not used',
   ])
+})
+
+test('check-members refuses a pair of accessors and an overloaded method that the program does not use', () => {
+  const body =
+    'get pair(): number { return 1 }\nset pair(value: number) {}\nmany(one: number): void\nmany(): void\nmany(): void {}'
+  assert.deepEqual(membersOf(body), [
+    'src/thing.ts:3: Thing.pair is not used',
+    'src/thing.ts:4: Thing.pair is not used',
+    'src/thing.ts:5: Thing.many is not used',
+    'src/thing.ts:6: Thing.many is not used',
+    'src/thing.ts:7: Thing.many is not used',
+  ])
+  assert.deepEqual(membersOf(body, 'new Thing().pair = 1\nnew Thing().many()'), [])
 })
 
 test('a use in src, bench or scripts keeps a member; one in a test, in itself, or by assignment alone does not', () => {

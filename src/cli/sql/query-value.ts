@@ -7,6 +7,11 @@ import { BoundedConnection } from './bounded-connection.js'
 const CONNECT_MS = 10_000
 const ANSWER_MS = 60_000
 
+/** As a copy does: a timeout that is meant for other work must not end the query, and the query changes nothing. */
+const BEGIN = `BEGIN READ ONLY;
+  SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+  SELECT set_config('transaction_timeout', '0', true) WHERE current_setting('transaction_timeout', true) IS NOT NULL`
+
 /**
  * Sends one query to a server, on a connection of its own.
  * @param query returns at most one row with one value, made by `json_build_object` or a similar function
@@ -24,7 +29,9 @@ export const queryValue = async (
   try {
     const client = await bounded.open()
     const text = `SELECT answer::text FROM (${query}) AS question (answer)`
+    await client.query(BEGIN)
     const answer = (await client.query<{ answer: string | null }>(text)).rows[0]?.answer
+    await client.query('ROLLBACK')
     return typeof answer === 'string' ? JSON.parse(answer) : undefined
   } catch (error) {
     if (signal.aborted) throw new CopyAborted('the query was interrupted', { cause: signal.reason })

@@ -115,8 +115,8 @@ export class ClientSession implements StatementSession, CopyInSession {
    * Reads the client's state, without taking a snapshot.
    * @throws CopyError COPY_STATE in a failed transaction; COPY_OPTION that names a setting which changes what values mean
    */
-  async check(close: 'producer' | 'receiver'): Promise<ClientState> {
-    const needed = close === 'producer' ? NEEDED_OF_PRODUCERS : NEEDED
+  async check(end: 'producer' | 'receiver'): Promise<ClientState> {
+    const needed = end === 'producer' ? NEEDED_OF_PRODUCERS : NEEDED
     const names = [...needed.map(([name]) => name), 'transaction_isolation']
     let status: ClientState['status'] = 'I'
     const onReady = (message: { status: ClientState['status'] }): void => {
@@ -137,7 +137,7 @@ export class ClientSession implements StatementSession, CopyInSession {
     for (const [i, [name, suits, right]] of needed.entries()) {
       const value = values[i] as string
       if (suits(value)) continue
-      const what = `${name} is '${value}' on the ${close}'s pg.Client, under which values may mean something else`
+      const what = `${name} is '${value}' on the ${end}'s pg.Client, under which values may mean something else`
       throw new CopyError('COPY_OPTION', `${what}: SET ${name} = '${right}' on it`, { phase: 'start' })
     }
     return { status, isolation: values.at(-1) as string }

@@ -33,6 +33,8 @@ export class CopyCommand implements PgQuery {
   readonly #protocol: CopyProtocol
   #connection: CopyConnection | undefined
   #state: CopyState = { name: 'queued' }
+  /** Whether several statements came before the COPY, if it is one. */
+  #hasSeveral = false
   #start!: { resolve(direction: CopyDirection): void; reject(error: Error): void }
   #finish!: { resolve(tag: string): void; reject(error: Error): void }
 
@@ -110,16 +112,18 @@ export class CopyCommand implements PgQuery {
   handleCommandComplete({ text }: { text: string }): void {
     const isSecond = this.#hasTag
     if (!this.#expect('CommandComplete')) return
-    if (isSecond) this.#failWith(new CopyError('COPY_PROTOCOL', MORE_THAN_ONE))
-    else this.#setTag(text)
+    if (!isSecond) this.#setTag(text)
+    // a COPY may follow: only when it has ended can the connection be aligned
+    else if (this.#state.name === 'submitted') this.#hasSeveral = true
+    else this.#failWith(new CopyError('COPY_PROTOCOL', MORE_THAN_ONE))
   }
 
   handleReadyForQuery(): void {
     this.#release()
     const before = this.#state
     if (before.name === 'submitted') {
-      const said = before.tag ?? 'nothing'
-      this.#failWith(new CopyError('COPY_PROTOCOL', `the statement is no COPY: the server answered ${said}`))
+      const noCopy = `the statement is no COPY: the server answered ${before.tag ?? 'nothing'}`
+      this.#failWith(new CopyError('COPY_PROTOCOL', this.#hasSeveral ? MORE_THAN_ONE : noCopy))
     }
     if (!this.#expect('ReadyForQuery')) return
     const after = this.#state as Extract<CopyState, { name: 'aligned' }>

@@ -47,7 +47,9 @@ export const inspectEnd = async <T>(
     const client = await connection.open()
     const pooler = await recognisePooler(client, () => connection.connect())
     await client.query('BEGIN READ ONLY')
-    await client.query(`SET LOCAL lock_timeout = ${LOCK_MS}; SET LOCAL row_security = off`)
+    await client.query(
+      `SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = ${LOCK_MS}; SET LOCAL row_security = off`,
+    )
     server = { ...(await inspectServer(client)), pooler }
     const found = await look(client, server)
     await client.query('ROLLBACK')

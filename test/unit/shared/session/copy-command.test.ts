@@ -119,6 +119,16 @@ const CASES: readonly [
     [complete('SELECT 1'), copyOut, copyDone, complete(), ready],
     { started: 'out', finished: MORE, flags: ALIGNED },
   ],
+  [[complete('SET'), complete('SET'), copyIn], { started: 'in', finished: 'pending', flags: 'isTaking' }],
+  [
+    [complete('SET'), complete('SET'), copyIn, done, complete(), ready],
+    { started: 'in', finished: MORE, flags: ALIGNED },
+  ],
+  [
+    [complete('SET'), complete('SET'), copyIn, fail, error, ready],
+    { finished: 'failed: refused', flags: ALIGNED },
+  ],
+  [[complete('SET'), complete('SET'), ready], { started: MORE, finished: MORE, flags: ALIGNED }],
   [[copyIn, done, complete(), row], { finished: MORE, flags: BROKEN }],
   [[copyOut, copyDone, complete(), copyOut], { finished: MORE, flags: BROKEN }],
   // out of place

@@ -16,7 +16,16 @@ import {
 } from '../../src/index.js'
 import { startFleet } from '../support/fleet.js'
 import { relay } from '../support/relay.js'
-import { assertStates, atStoryEnd, failsWith, iterate, once, story, until } from '../support/story.js'
+import {
+  assertStates,
+  atStoryEnd,
+  failsWith,
+  failureOf,
+  iterate,
+  once,
+  story,
+  until,
+} from '../support/story.js'
 import { keepBackFrom } from '../support/treatments.js'
 
 const ROWS = 40_000
@@ -607,4 +616,50 @@ story('what is no client, comes with a connection, or is given twice is refused 
     client.release()
     await pool.end()
   }
+})
+
+story("a late cancel request of deadlines.start never hits the user's next statement", async () => {
+  let arrives: () => void = () => undefined
+  const arrival = new Promise<void>((resolve) => {
+    arrives = resolve
+  })
+  // the second connection is that of the cancel request
+  await using proxy = await relay(target, {
+    async *toServer(incoming, line) {
+      if (line.number > 0) await Promise.race([arrival, line.closed])
+      yield* incoming
+    },
+  })
+  const holder = await clientOf(target, 'BEGIN; LOCK TABLE t')
+  const client = new pg.Client(proxy.connection)
+  await client.connect()
+  opened.push(client)
+  await client.query('BEGIN')
+  const [{ pid } = { pid: 0 }] = (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows
+  const untilState = (state: string, waitsFor: string) =>
+    until(async () => {
+      const rows = await target.query(
+        `SELECT FROM pg_stat_activity WHERE pid = ${pid} AND state = '${state}' AND wait_event = '${waitsFor}'`,
+      )
+      return rows.length === 1
+    }, `the client's backend is ${state} and waits for ${waitsFor}`)
+  const manager = new CopyManager(
+    new StatementProducer(fromTable),
+    [new StatementReceiver({ client, statement: IN })],
+    { deadlines: { start: 1000 } },
+  )
+  await assert.rejects(manager.next(), ReceiverFault)
+  await until(() => proxy.made === 2, 'the cancel request is on its way')
+  await holder.query('ROLLBACK')
+  await untilState('active', 'ClientRead')
+  const closing = failureOf(manager.close()).then(async (error) => {
+    assert.ok(error instanceof CopyAborted, String(error))
+    await client.query('ROLLBACK')
+    await client.query('SELECT pg_sleep(1)')
+  })
+  await untilState('idle in transaction (aborted)', 'ClientRead')
+  // a copy that did not wait for the request would be over after these, and the client asleep
+  for (let i = 0; i < 20; i++) await target.query('SELECT 1')
+  arrives()
+  await closing
 })

@@ -13,6 +13,7 @@ import {
   ReceiverFault,
   StatementReceiver,
 } from '../../src/index.js'
+import { errorResponse, ready } from '../support/backend-messages.js'
 import {
   type Caught,
   type CommitProxy,
@@ -394,6 +395,11 @@ story('row 25: close() waits for what became of a lost COMMIT no longer than dea
   await assertRows([second, third], 't', ROWS)
 })
 
+/** Answers in the server's place that the statement was cancelled. The server waits for the next message. */
+const cancelInstead = ({ client }: Caught): void => {
+  client.write(Buffer.concat([errorResponse('57014', 'canceling statement due to user request'), ready('I')]))
+}
+
 /** As `losing`, with the first receiver on the one client of a pool, which goes by the proxy. */
 const losingOnPool = async (
   atCommit: (caught: Caught, pool: pg.Pool) => void,
@@ -434,28 +440,35 @@ for (const [what, atCommit, options] of [
   )
 }
 
-story(
-  "row 17: a COMMIT that never left a pool's client is rolled back, and its receiver is loaded from the start",
-  async () => {
-    await losingOnPool(cutTheRequest, async ({ manager, lost }) => {
-      const { faults } = await inTime(
-        iterate(manager, {
-          fault: async (fault) => {
-            const error = faultOf(fault, first.name)
-            assert.deepEqual([error.code, error.phase], ['COPY_CONNECTION_LOST', 'commit'])
-            assert.match(error.message, /COMMIT was lost and the server rolled back/)
-            await manager.reconcile(lost, { from: 'start' })
-          },
-        }),
-        'the copy',
-      )
-      assert.equal(faults.length, 1)
-      assertCommitted(manager, [2, 1, 1])
-      assert.deepEqual(manager.warnings, [])
-    })
+for (const [what, atCommit, code] of [
+  ["that never left a pool's client", cutTheRequest, 'COPY_CONNECTION_LOST'],
+  // the connection is not lost: what takes the place of the client in the pool is the client itself
+  ["on a pool's client that ends with 57014", cancelInstead, 'COPY_SERVER'],
+] as const) {
+  story(`row 17: a COMMIT ${what} is rolled back, and its receiver is loaded from the start`, async () => {
+    await losingOnPool(
+      atCommit,
+      async ({ manager, lost }) => {
+        const { faults } = await inTime(
+          iterate(manager, {
+            fault: async (fault) => {
+              const error = faultOf(fault, first.name)
+              assert.deepEqual([error.code, error.phase], [code, 'commit'], error.message)
+              assert.match(error.message, /COMMIT was lost and the server rolled back/)
+              await manager.reconcile(lost, { from: 'start' })
+            },
+          }),
+          'the copy',
+        )
+        assert.equal(faults.length, 1)
+        assertCommitted(manager, [2, 1, 1])
+        assert.deepEqual(manager.warnings, [])
+      },
+      { deadlines: { resolve: 5000 } },
+    )
     await assertSame(fleet.all, 't')
-  },
-)
+  })
+}
 
 story(
   'row 17: a pool that gives no other client leaves the receiver in doubt after the deadline',

@@ -208,6 +208,8 @@ export class CopyCoordinator {
     compareRows(group.active, end)
     // thrown before any receiver commits: under `abort` the copy ends here
     this.#throwFaults()
+    // closed since the turn looked last: the receivers are being aborted, and would not answer COMMIT
+    if (cancellation.signal.aborted) return
     const committing = this.#strategy.commit(group.active, () => cancellation.signal.aborted)
     // a server that does not answer must not keep an abort waiting
     await Promise.race([committing, cancellation.cancelled])

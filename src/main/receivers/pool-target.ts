@@ -5,6 +5,7 @@ import type { CopyPhase } from '../../shared/errors/codes.js'
 import type { Completion } from '../../shared/messages/messages.js'
 import type { RingSlice } from '../../shared/ring/slice-reader.js'
 import type { Target } from '../../shared/runner/target.js'
+import { untilIdle } from '../../shared/session/client-idle.js'
 import type { CopyInPlan } from '../../shared/session/copy-in.js'
 import { type CopyInTransaction, LAST_WORDS_MS } from '../../shared/session/copy-in-transaction.js'
 import type { ServerEvent } from '../../shared/session/server-events.js'
@@ -29,6 +30,8 @@ export class PoolTarget implements Target {
   #stop = new AbortController()
   /** Settles when there is a transaction, or there will be none. */
   #beginning: Promise<unknown> = Promise.resolve()
+  /** Settles when the client is released that was borrowed last. */
+  #releasing: Promise<void> = Promise.resolve()
 
   constructor(plan: PoolTargetPlan, event: (event: ServerEvent) => void = () => undefined) {
     this.#plan = plan
@@ -78,11 +81,12 @@ export class PoolTarget implements Target {
 
   async commit(): Promise<void> {
     const transaction = this.#current
+    const { client } = this.#pooled as PooledClient
     try {
       await transaction.commit()
     } catch (error) {
       // another client of the pool is asked for the result, and may need this client's place in the pool
-      transaction.closed.then(() => {
+      untilIdle(client, transaction.closed).then(() => {
         if (this.#transaction === transaction) this.#release(LAST_WORDS_MS)
       })
       throw error
@@ -105,7 +109,11 @@ export class PoolTarget implements Target {
   async #release(deadlineMs: number): Promise<void> {
     const pooled = this.#pooled
     this.#pooled = undefined
-    if (pooled === undefined) return
+    if (pooled !== undefined) this.#releasing = this.#releaseClient(pooled, deadlineMs)
+    await this.#releasing
+  }
+
+  async #releaseClient(pooled: PooledClient, deadlineMs: number): Promise<void> {
     await this.#transaction?.close(deadlineMs)
     if (this.#transaction?.isEnded) pooled.transactionEnded()
     this.#transaction = undefined

@@ -192,6 +192,8 @@ export class CopyInTransaction {
       }
       // the COPY may have begun only now: a COPY that waits for its first row ignores a cancel request
       if (this.#isTaking) await this.#cancelCopy(this.#command as CopyCommand, reason)
+      // the cancel request of a deadline, after which the COPY began nevertheless: later, it could hit another statement
+      await this.#work
       await untilIdle(client, session.closed)
       if (this.#isBegun && !this.#isEnded && this.#options.owned) {
         await session.query('ROLLBACK', 'abort')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Server } from '../../scripts/postgres/server.js'
 import {
@@ -11,10 +12,12 @@ import {
   copy,
   StatementProducer,
   StatementReceiver,
+  WorkerPool,
 } from '../../src/index.js'
 import { say, startAuthServer } from '../support/auth-server.js'
 import { certificatePath, certificateText, privateFolder, serveTls } from '../support/certificates.js'
 import { startFleet } from '../support/fleet.js'
+import { allowThreads } from '../support/remains.js'
 import { assertSecret, listenToOutput, processList, show } from '../support/secrecy.js'
 import { story } from '../support/story.js'
 
@@ -70,6 +73,11 @@ const at = ({ connection }: Server, more: Partial<Parts> = {}): Parts => ({
   password: CANARY,
   ...more,
 })
+
+/** For the many connections that fail: to start a thread costs far more than such a connection. */
+const threads = new WorkerPool({ threads: 2 })
+allowThreads(2)
+after(() => threads.close())
 
 const RECEIVERS = new URL('../fixtures/receivers.js', import.meta.url)
 const OUT = 'COPY t TO STDOUT'
@@ -185,7 +193,7 @@ const both = async (
   parts: (server: Server) => Parts,
   deadlines: Copy['deadlines'] = {},
 ): Promise<unknown[]> => {
-  const more = { deadlines }
+  const more = { deadlines, pool: threads }
   const tryIt = (work: () => Promise<unknown>) => (async () => work())().catch((error: unknown) => error)
   return [
     await tryIt(() => failing({ connection: make(parts(source)), statement: OUT }, [() => {}], more)),

@@ -33,9 +33,6 @@ const SAMPLE = `INSERT INTO orders
          ARRAY['web', 'q' || i % 4]
   FROM generate_series(1::bigint, ${ROWS}) AS i`
 
-/** A copy into a table that its own transaction has truncated is not written to the WAL then. */
-const SETTINGS = { wal_level: 'minimal', max_wal_senders: '0' }
-
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`)
 }
@@ -106,7 +103,7 @@ const compare = (servers: readonly Server[], digests: readonly Digest[]): boolea
 const demo = async (): Promise<boolean> => {
   const began = performance.now()
   say('copyman reads one COPY stream and loads any number of PostgreSQL servers from it at once.\n')
-  const servers = await startServers({ count: NAMES.length, names: NAMES, settings: SETTINGS })
+  const servers = await startServers({ count: NAMES.length, names: NAMES })
   try {
     const [source, ...targets] = servers as unknown as [Server, ...Server[]]
     say(

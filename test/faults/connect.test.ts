@@ -50,16 +50,16 @@ const fixture = (name: string): Buffer =>
 
 const servers: Listener[] = []
 const areClosed = (): boolean => servers.every(({ open }) => open === 0)
-const letGo: (() => unknown)[] = []
+const cleanups: (() => unknown)[] = []
 after(async () => {
-  for (const act of letGo) await act()
+  for (const act of cleanups) await act()
 })
 
 /** A port that sends `answer` to each connection. */
 const listen = async (answer: (socket: Socket) => void): Promise<number> => {
   const server = await silentServer(answer)
   servers.push(server)
-  letGo.push(() => server.close())
+  cleanups.push(() => server.close())
   return server.port
 }
 
@@ -76,7 +76,7 @@ const deafPort = async (): Promise<number> => {
   )
   const [port] = (await once(worker, 'message')) as [number]
   const fillers = Array.from({ length: 8 }, () => connect(port, '127.0.0.1').on('error', () => undefined))
-  letGo.push(async () => {
+  cleanups.push(async () => {
     for (const filler of fillers) filler.destroy()
     await worker.terminate()
   })
@@ -341,7 +341,7 @@ story('TCP keepalive is on for every connection, and begins soon', { skip: !sees
   await areOn(target.connection.port, 1)
 
   const port = await listen(() => undefined)
-  s.defer(letGo.pop() as () => unknown)
+  s.defer(cleanups.pop() as () => unknown)
   const own = { connection: { stream: {} }, processID: 1, secretKey: 2 }
   const client = { host: '127.0.0.1', port, ssl: false, ...own }
   const cancelling = cancelRequest(client as unknown as pg.Client, CONNECT_MS)

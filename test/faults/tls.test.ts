@@ -470,7 +470,7 @@ story(
 )
 
 /** A source that is aborted in mid-copy: the requests that its server then gets. */
-const giveUp = async (connection: ConnectionInput): Promise<void> => {
+const abortInMidCopy = async (connection: ConnectionInput): Promise<void> => {
   const boom = () => {
     throw new Error('boom')
   }
@@ -492,7 +492,7 @@ story('a cancel request goes encrypted to the server of its connection', async (
     'sslmode=disable',
   ]) {
     const log = (await source.log()).length
-    await giveUp(reach(source, words))
+    await abortInMidCopy(reach(source, words))
     assert.match((await source.log()).slice(log), /canceling statement due to user request/, words)
   }
 })
@@ -505,7 +505,7 @@ story('a cancel request whose server shows a wrong certificate is not sent', asy
     const relay = await startTlsRelay(source, (index) => (index === 0 ? 'addressed' : second))
     try {
       const words = `sslmode=verify-full sslrootcert=${ca} channel_binding=disable`
-      await giveUp(`host=127.0.0.1 port=${relay.port} user=postgres password=${password} ${words}`)
+      await abortInMidCopy(`host=127.0.0.1 port=${relay.port} user=postgres password=${password} ${words}`)
       assert.equal(relay.sent.length, 2)
       assert.equal(relay.sent[1]?.length, isSent ? 16 : 0)
     } finally {

@@ -31,10 +31,10 @@ const makeManager = (options: CopyManagerOptions = {}): CopyManager =>
  * Aborts a copy in mid-copy, in the way that the test gives. Both ends must return to a message boundary on their own:
  * the servers' logs show a CopyFail and a cancelled statement, not connections that broke.
  */
-const givingUp = async (giveUp: (manager: CopyManager) => Promise<void>): Promise<void> => {
+const aborted = async (abortCopy: (manager: CopyManager) => Promise<void>): Promise<void> => {
   const logs = await Promise.all(fleet.all.map(logFromNow))
   const manager = makeManager()
-  await giveUp(manager)
+  await abortCopy(manager)
   await fleet.assertNoConnections()
   await fleet.assertEmpty('t')
   const [source, ...targets] = await Promise.all(logs.map((log) => log()))
@@ -53,7 +53,7 @@ const givingUp = async (giveUp: (manager: CopyManager) => Promise<void>): Promis
 story(
   'leaving the loop at once throws CopyAborted, both ends are realigned and no row is loaded',
   async () => {
-    await givingUp(async (manager) => {
+    await aborted(async (manager) => {
       let turns = 0
       await assert.rejects(
         async () => {
@@ -70,7 +70,7 @@ story(
 )
 
 story('close() in mid-copy throws CopyAborted, and nothing the second time', async () => {
-  await givingUp(async (manager) => {
+  await aborted(async (manager) => {
     await manager.open()
     await manager.next()
     await assert.rejects(manager.close(), CopyAborted)
@@ -80,7 +80,7 @@ story('close() in mid-copy throws CopyAborted, and nothing the second time', asy
 
 story('an exception in the loop comes out unchanged', async () => {
   const boom = new RangeError('boom')
-  await givingUp(async (manager) => {
+  await aborted(async (manager) => {
     const thrown = await (async () => {
       try {
         for await (const _ of manager) throw boom
@@ -95,7 +95,7 @@ story('an exception in the loop comes out unchanged', async () => {
 
 story('an exception between open() and the loop comes out unchanged', async () => {
   const boom = new RangeError('boom')
-  await givingUp(async (manager) => {
+  await aborted(async (manager) => {
     const thrown = await (async () => {
       try {
         await manager.open()

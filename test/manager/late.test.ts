@@ -71,8 +71,8 @@ story(
         {
           fault(manager) {
             const othersAreComplete = () => manager.stats().receivers[1]?.state === 'completed'
-            const letGo = until(othersAreComplete, 'the other is complete')
-            going.push(letGo.then(() => holder.query('SELECT pg_advisory_unlock(1)')))
+            const released = until(othersAreComplete, 'the other is complete')
+            going.push(released.then(() => holder.query('SELECT pg_advisory_unlock(1)')))
           },
         },
       )

@@ -129,11 +129,11 @@ const WAYS: Record<string, (source: IteratorSource) => Promise<void>> = {
 }
 
 for (const [what, make] of Object.entries(SOURCES)) {
-  for (const [how, giveUp] of Object.entries(WAYS)) {
+  for (const [how, abortCopy] of Object.entries(WAYS)) {
     test(`${what} is cancelled when the copy is aborted ${how}`, async () => {
       const remains = countRemains()
       const { source, isLeft } = make()
-      await soon(giveUp(source), 'the end of the copy')
+      await soon(abortCopy(source), 'the end of the copy')
       await until(isLeft, `${what} is let go of`)
       await remains.assertNoneLeft()
     })

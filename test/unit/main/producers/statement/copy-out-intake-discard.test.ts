@@ -17,7 +17,7 @@ const completed = Buffer.concat([copyDone(), commandComplete(2), readyForQuery()
 const rows = [copyData('x'.repeat(100)), notice, copyData('y'.repeat(30)), copyData('')]
 
 /** As a pass is stopped: receivers learn it first, then the source. */
-const giveUp = (copy: RingCopy): void => {
+const abortCopy = (copy: RingCopy): void => {
   copy.parts.writer.setState(STREAM_STATE.aborted)
   copy.intake.discard()
 }
@@ -32,7 +32,7 @@ test('a copy that is aborted anywhere in its rows drops the rest and stays in st
       const copy = new RingCopy({ slots: 3, slotBytes: 256 })
       await copy.feed(Buffer.concat([copyOutResponse(), wire.subarray(0, cut)]))
       const { sequence } = copy.parts.writer
-      giveUp(copy)
+      abortCopy(copy)
       copy.land(Buffer.concat([wire.subarray(cut), end]))
       assert.equal(others(copy), expected(copyOutResponse(), notice, end))
       assert.equal(copy.parts.writer.sequence, sequence)
@@ -68,7 +68,7 @@ const filled = (by: 'landed' | 'chunk'): { copy: RingCopy; given: number; wire: 
 for (const by of ['landed', 'chunk'] as const) {
   test(`a copy aborted while bytes that came by ${by}() wait for room stays in step with the server`, () => {
     const { copy, given, wire } = filled(by)
-    giveUp(copy)
+    abortCopy(copy)
     const rest = Buffer.concat([wire.subarray(given), cancelled])
     if (by === 'chunk') copy.intake.chunk(rest)
     else copy.land(rest)
@@ -80,7 +80,7 @@ for (const by of ['landed', 'chunk'] as const) {
 test('a copy aborted before the server has answered stays in step with the server', () => {
   for (const end of [cancelled, completed]) {
     const copy = new RingCopy({ slots: 2, slotBytes: 64 })
-    giveUp(copy)
+    abortCopy(copy)
     copy.land(Buffer.concat([copyOutResponse(), ...rows, end]))
     assert.equal(others(copy), expected(copyOutResponse(), notice, end))
   }
@@ -88,7 +88,7 @@ test('a copy aborted before the server has answered stays in step with the serve
 
 test('an error of the server after an early abort goes to pg', () => {
   const copy = new RingCopy({ slots: 2, slotBytes: 64 })
-  giveUp(copy)
+  abortCopy(copy)
   copy.land(cancelled)
   assert.equal(others(copy), expected(cancelled))
 })
@@ -96,7 +96,7 @@ test('an error of the server after an early abort goes to pg', () => {
 test('aborting a copy that is over changes nothing', () => {
   const copy = new RingCopy({ slots: 2, slotBytes: 64 })
   copy.land(Buffer.concat([copyOutResponse(), completed]))
-  giveUp(copy)
+  abortCopy(copy)
   copy.land(notice)
   assert.equal(others(copy), expected(copyOutResponse(), completed, notice))
 })

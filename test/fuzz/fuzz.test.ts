@@ -6,7 +6,7 @@ import { IS_FULL, TIMEOUT_MS } from './amount.js'
 import type { FuzzOrders, FuzzReport } from './fixtures/fuzz-thread.js'
 
 /** Mutated frames of the wire and messages between threads: 10,000,000 in full, 100,000 else. */
-const FRAMES = IS_FULL ? { wire: 9_500_000, messages: 500_000 } : { wire: 95_000, messages: 5_000 }
+const FRAMES = IS_FULL ? { wire: 9_500_000, messages: 500_000 } : { wire: 60_000, messages: 5_000 }
 /** One conversation takes microseconds; this long without the next is a hang, however loaded the machine. */
 const HANG_MS = 60_000
 /** What a thread may hold: V8 collects when it likes, and most of this is what was not collected yet. */

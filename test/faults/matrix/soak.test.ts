@@ -13,7 +13,7 @@ import { sourceRows } from './sources.js'
 import { type Cause, into, type Place, type Staged, startStage } from './stage.js'
 
 /** Faults to come through. */
-const FAULTS = IS_FULL ? 1000 : 25
+const FAULTS = IS_FULL ? 1000 : 17
 const PLACES = { of: 4, faulted: 2 }
 /** One copy in so many has a producer that fails. */
 const PRODUCER_FAILS = 8

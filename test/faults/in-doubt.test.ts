@@ -6,6 +6,7 @@ import { startServers } from '../../scripts/postgres/servers.js'
 import {
   CopyAborted,
   CopyError,
+  type CopyErrorCode,
   CopyFailed,
   CopyManager,
   type CopyManagerOptions,
@@ -103,24 +104,32 @@ for (const [how, options, onFault] of [
   })
 }
 
+/** The server rolled the lost COMMIT back: the receiver faults once with this code, and is loaded from the start. */
+const loadsAgain = async (
+  { manager, lost }: Pick<Setting, 'manager' | 'lost'>,
+  code: CopyErrorCode,
+): Promise<void> => {
+  const { faults } = await inTime(
+    iterate(manager, {
+      fault: async (fault) => {
+        const error = faultOf(fault, first.name)
+        assert.deepEqual([error.code, error.phase], [code, 'commit'], error.message)
+        assert.match(error.message, /COMMIT was lost and the server rolled back/)
+        await manager.reconcile(lost, { from: 'start' })
+      },
+    }),
+    'the copy',
+  )
+  assert.equal(faults.length, 1)
+  assertCommitted(manager, [2, 1, 1])
+  assert.deepEqual(manager.warnings, [])
+}
+
 story(
   'row 17: a COMMIT that never reached its server is rolled back, and its receiver is loaded from the start, once',
   async () => {
     await losing(cutTheRequest, async ({ manager, lost }) => {
-      const { faults } = await inTime(
-        iterate(manager, {
-          fault: async (fault) => {
-            const error = faultOf(fault, first.name)
-            assert.deepEqual([error.code, error.phase], ['COPY_CONNECTION_LOST', 'commit'])
-            assert.match(error.message, /COMMIT was lost and the server rolled back/)
-            await manager.reconcile(lost, { from: 'start' })
-          },
-        }),
-        'the copy',
-      )
-      assert.equal(faults.length, 1)
-      assertCommitted(manager, [2, 1, 1])
-      assert.deepEqual(manager.warnings, [])
+      await loadsAgain({ manager, lost }, 'COPY_CONNECTION_LOST')
     })
     await assertSame(fleet.all, 't')
   },
@@ -449,20 +458,7 @@ for (const [what, atCommit, code] of [
     await losingOnPool(
       atCommit,
       async ({ manager, lost }) => {
-        const { faults } = await inTime(
-          iterate(manager, {
-            fault: async (fault) => {
-              const error = faultOf(fault, first.name)
-              assert.deepEqual([error.code, error.phase], [code, 'commit'], error.message)
-              assert.match(error.message, /COMMIT was lost and the server rolled back/)
-              await manager.reconcile(lost, { from: 'start' })
-            },
-          }),
-          'the copy',
-        )
-        assert.equal(faults.length, 1)
-        assertCommitted(manager, [2, 1, 1])
-        assert.deepEqual(manager.warnings, [])
+        await loadsAgain({ manager, lost }, code)
       },
       { deadlines: { resolve: 5000 } },
     )

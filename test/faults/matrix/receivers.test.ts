@@ -5,5 +5,7 @@ import { receiverRow, secretsOf } from './rows.js'
 import { startStage } from './stage.js'
 
 const stage = await startStage()
-for (const row of [...CONNECTING, ...LOADING, ...LIVING]) receiverRow(stage, row)
+for (const row of [...CONNECTING, ...LOADING]) receiverRow(stage, row, false)
+// their causes end threads, or stop them
+for (const row of LIVING) receiverRow(stage, row, true)
 secretsOf(stage)

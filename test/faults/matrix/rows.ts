@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { inspect } from 'node:util'
-import { CopyFailed, CopyManager, type Outcome, ProducerFault } from '../../../src/index.js'
+import {
+  CopyFailed,
+  CopyManager,
+  type CopyManagerOptions,
+  type Outcome,
+  ProducerFault,
+  WorkerPool,
+} from '../../../src/index.js'
 import { IS_FULL, sampleOf, TIMEOUT_MS } from '../../fuzz/amount.js'
+import { allowThreads } from '../../support/remains.js'
 import { SEED } from '../../support/seed.js'
 import { inTime, iterate, once, type Story, story } from '../../support/story.js'
 import {
@@ -26,8 +34,25 @@ const CASTS: readonly Cast[] = IS_FULL
 
 const MORE_CAUSES = 3
 
+/** Threads that the copies of `npm test` share where no thread is made to fail: to start one costs more than such a copy. */
+const shared = IS_FULL ? undefined : new WorkerPool({ threads: 3 })
+if (shared !== undefined) {
+  allowThreads(shared.threads)
+  after(() => shared.close())
+}
+
+/** Whose threads a copy runs in. */
+const poolOf = (hasOwnThreads: boolean): Pick<CopyManagerOptions, 'pool'> =>
+  hasOwnThreads || shared === undefined ? {} : { pool: shared }
+
 /** The faulted receivers are reported, the others are complete and equal. */
-const playIsolated = async (s: Story, stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
+const playIsolated = async (
+  s: Story,
+  stage: Stage,
+  cast: Cast,
+  cause: Cause,
+  pool: Pick<CopyManagerOptions, 'pool'>,
+): Promise<void> => {
   const all = stage.places(cast)
   const [faulted, well] = [all.slice(0, cast.faulted), all.slice(cast.faulted)]
   const table = cause.isWide ? 'wide' : 't'
@@ -37,7 +62,11 @@ const playIsolated = async (s: Story, stage: Stage, cast: Cast, cause: Cause): P
   try {
     for (const place of faulted) staged.push(await cause.stage(place))
     const receivers = [...staged.map(({ receiver }) => receiver), ...well.map((place) => into(place))]
-    const manager = new CopyManager(stage.fromTable(table), receivers, { ring: RING, ...cause.options })
+    const manager = new CopyManager(stage.fromTable(table), receivers, {
+      ring: RING,
+      ...pool,
+      ...cause.options,
+    })
     cause.begin?.(manager)
     const acts = once(() => Promise.all(staged.map(({ act }) => act?.())))
     const { faults } = await inTime(iterate(manager, { cycle: acts }), cause.what)
@@ -58,7 +87,13 @@ const playIsolated = async (s: Story, stage: Stage, cast: Cast, cause: Cause): P
 }
 
 /** Under `abort` no receiver has rows. */
-const playAborting = async (s: Story, stage: Stage, cast: Cast, cause: Cause): Promise<void> => {
+const playAborting = async (
+  s: Story,
+  stage: Stage,
+  cast: Cast,
+  cause: Cause,
+  pool: Pick<CopyManagerOptions, 'pool'>,
+): Promise<void> => {
   const all = stage.places(cast)
   await stage.renew(all)
   const staged: Staged[] = []
@@ -70,7 +105,7 @@ const playAborting = async (s: Story, stage: Stage, cast: Cast, cause: Cause): P
     const manager = new CopyManager(
       stage.fromTable('t'),
       [...staged.map(({ receiver }) => receiver), ...well],
-      { ring: RING, ...cause.options },
+      { ring: RING, ...pool, ...cause.options },
     )
     const error = await inTime(
       manager.run().catch((error: unknown) => error),
@@ -87,8 +122,9 @@ const playAborting = async (s: Story, stage: Stage, cast: Cast, cause: Cause): P
   await Promise.all(all.map(stage.assertEmpty))
 }
 
-/** Declares the test of a row in which receivers fail. */
-export const receiverRow = (stage: Stage, { row, what, causes }: Row): void => {
+/** Declares the test of a row in which receivers fail. @param hasOwnThreads whether its causes may end a thread */
+export const receiverRow = (stage: Stage, { row, what, causes }: Row, hasOwnThreads: boolean): void => {
+  const pool = poolOf(hasOwnThreads)
   // all of them in `npm run test:fault`; the first, and some that the seed chooses, else
   const chosen = [...causes.slice(0, 1), ...sampleOf(causes.slice(1), MORE_CAUSES)]
   story(`row ${row}: ${what}`, { timeout: TIMEOUT_MS }, async (s) => {
@@ -98,8 +134,8 @@ export const receiverRow = (stage: Stage, { row, what, causes }: Row): void => {
         const what = `${cast.faulted} of ${cast.of}: ${cause.what}`
         s.t.diagnostic(cause.unless === undefined ? what : `${what}: left out, ${cause.unless}`)
         if (cause.unless !== undefined) continue
-        await playIsolated(s, stage, cast, cause)
-        if (cause.alsoAborting) await playAborting(s, stage, cast, cause)
+        await playIsolated(s, stage, cast, cause, pool)
+        if (cause.alsoAborting) await playAborting(s, stage, cast, cause, pool)
       }
     }
   })
@@ -120,7 +156,7 @@ export const producerRow = (stage: Stage, { row, what, isMidCopy, causes }: Sour
       const undo = once(() => staged.undo?.())
       try {
         const receivers = all.map((place) => into(place))
-        const manager = new CopyManager(staged.producer, receivers, { ring: RING })
+        const manager = new CopyManager(staged.producer, receivers, { ring: RING, ...poolOf(false) })
         const error = await inTime(
           iterate(manager, { cycle: once(() => staged.act?.()) }).catch((error: unknown) => error),
           cause.what,
